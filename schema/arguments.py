@@ -1,0 +1,129 @@
+"""Arguments: where in them a value stands, and which values no engine below could store."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    ListValueNode,
+    Node,
+    ObjectValueNode,
+    SelectionSetNode,
+    StringValueNode,
+    ValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    type_from_ast,
+    validate_input_value,
+)
+from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
+
+from saifu.fields import storable
+
+from .scalars import refused
+
+Path = list[str | int]
+
+
+def path_to(document: DocumentNode, node: Node) -> Path:
+    """The path of a literal from its argument on, such as `["input", "amount"]`; empty when it is in none."""
+    return _first(document, lambda value: value is node)
+
+
+def variable_path(execution: ExecutionContext, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
+    """The path to the refused part of a variable's value, from the argument it is used in."""
+    assert execution.graphql_document is not None
+    name = variable.variable.name.value
+    return [*_usage(execution.graphql_document, name), *_within(execution, variable, error)]
+
+
+def _usage(document: DocumentNode, variable: str) -> Path:
+    return _first(
+        document, lambda value: isinstance(value, VariableNode) and value.name.value == variable
+    ) or [variable]
+
+
+def _within(execution: ExecutionContext, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
+    # graphql-core keeps this path in its message only, so the value is validated once more.
+    kind = type_from_ast(execution.schema._schema, variable.type)  # noqa: SLF001
+    value = (execution.variables or {}).get(variable.variable.name.value)
+    found: list[tuple[GraphQLError, Path]] = []
+    if kind is not None:
+        validate_input_value(value, kind, lambda one, path: found.append((one, path)), True)  # type: ignore[arg-type]
+    return next((path for one, path in found if error.message.endswith(one.message)), [])
+
+
+def _first(document: DocumentNode, wanted: Callable[[ValueNode], bool]) -> Path:
+    for argument, value in _arguments(document):
+        for path, part in _parts(value, [argument]):
+            if wanted(part):
+                return path
+    return []
+
+
+def _arguments(document: DocumentNode) -> Iterator[tuple[str, ValueNode]]:
+    waiting: list[SelectionSetNode] = [
+        found for definition in document.definitions if (found := getattr(definition, "selection_set", None))
+    ]
+    while waiting:
+        for selection in waiting.pop(0).selections:
+            if isinstance(selection, FieldNode):
+                yield from ((argument.name.value, argument.value) for argument in selection.arguments or ())
+            if inner := getattr(selection, "selection_set", None):
+                waiting.append(inner)
+
+
+def _parts(value: ValueNode, path: Path) -> Iterator[tuple[Path, ValueNode]]:
+    yield path, value
+    if isinstance(value, ObjectValueNode):
+        for field in value.fields:
+            yield from _parts(field.value, [*path, field.name.value])
+    elif isinstance(value, ListValueNode):
+        for index, item in enumerate(value.values):
+            yield from _parts(item, [*path, index])
+
+
+class StorableTexts(SchemaExtension):
+    """Refuse texts with NUL or half a surrogate pair before anything runs: no database could hold them."""
+
+    def on_execute(self) -> Iterator[None]:
+        document = self.execution_context.graphql_document
+        if document is not None:
+            for name, value in (self.execution_context.variables or {}).items():
+                for path, text in _texts(value, []):
+                    if not storable(text):
+                        raise _unstorable([*_usage(document, name), *path])
+            _check_literals(document)
+        yield
+
+
+def _check_literals(document: DocumentNode) -> None:
+    # Only an escape can bring such a character into a document, and few documents have escapes.
+    source = document.loc.source.body if document.loc else ""
+    if "\\" not in source and storable(source):
+        return
+    for argument, value in _arguments(document):
+        for path, part in _parts(value, [argument]):
+            if isinstance(part, StringValueNode) and not storable(part.value):
+                raise _unstorable(path)
+
+
+def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    waiting: list[tuple[Path, Any]] = [(path, value)]
+    while waiting:
+        here, one = waiting.pop()
+        if isinstance(one, str):
+            yield here, one
+        elif isinstance(one, dict):
+            waiting.extend(([*here, name], inner) for name, inner in one.items())
+            yield from ((here, name) for name in one if isinstance(name, str))
+        elif isinstance(one, list):
+            waiting.extend(([*here, index], inner) for index, inner in enumerate(one))
+
+
+def _unstorable(path: Path) -> GraphQLError:
+    error = refused("A text cannot hold the NUL character or half of a surrogate pair.")
+    return GraphQLError(error.message, extensions={**(error.extensions or {}), "path": path})

@@ -1,0 +1,6 @@
+"""`python -m saifu` is `saifu`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Credentials in use: who a bearer is, and when it stops being anybody (A40-A42)."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, union_all
+from sqlmodel import col, select
+
+from . import keys, sessions
+from .statements import any_of
+from .store import ActorType, Store, Tx
+from .tables import ApiKey, CustomerSession, Instant
+from .tasks import cancelled
+
+log = structlog.get_logger(__name__)
+
+RECHECK_S = 2.0
+TOUCH_S = 60.0
+LONGEST_TOKEN = 512
+
+_GOOD: Any = union_all(
+    select(ApiKey.id).where(any_of(col(ApiKey.id), "ids"), col(ApiKey.revoked_at).is_(None)),
+    select(CustomerSession.id).where(
+        any_of(col(CustomerSession.id), "ids"),
+        col(CustomerSession.revoked_at).is_(None),
+        col(CustomerSession.expires_at) > bindparam("now", type_=Instant),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key or a session that is good at the moment.
+
+    Attributes:
+        scopes: those of a key; a session has none.
+        customer_id: the one customer a session is for; None for a key.
+    """
+
+    type: ActorType
+    id: str
+    scopes: frozenset[keys.Scope] = frozenset()
+    customer_id: str | None = None
+
+
+class Credentials:
+    """Looks credentials up, and watches over those that hold sockets open.
+
+    One statement for all of them every `recheck_s` seconds; whoever stopped being good is told.
+    """
+
+    def __init__(self, store: Store, recheck_s: float = RECHECK_S) -> None:
+        self._store = store
+        self._recheck_s = recheck_s
+        self._held: dict[str, set[Callable[[], None]]] = {}
+        self._used: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(self._forever(self._recheck_s, self._recheck), name="saifu-credentials"),
+            asyncio.create_task(self._forever(TOUCH_S, self._touch), name="saifu-last-used"),
+        ]
+
+    async def stop(self) -> None:
+        await cancelled(self._tasks)
+        with suppress(Exception):
+            await self._touch()
+
+    async def of(self, authorization: str | None) -> Credential | None:
+        """Who an `Authorization` value speaks for; None when it is nobody, or nobody any more."""
+        scheme, _, token = (authorization or "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token.isascii() or not 0 < len(token) <= LONGEST_TOKEN:
+            return None
+        if token.startswith("cs_"):
+            session = await self._store.read(lambda tx: sessions.by_token(tx, token))
+            if session is None:
+                return None
+            return Credential(ActorType.CUSTOMER, session.id, customer_id=session.customer_id)
+        key = await self._store.read(lambda tx: keys.by_secret(tx, token))
+        if key is None:
+            return None
+        self._used.add(key.id)
+        return Credential(ActorType.API_KEY, key.id, keys.scopes_of(key))
+
+    @contextmanager
+    def hold(self, credential_id: str, on_end: Callable[[], None]) -> Iterator[None]:
+        """Within it, `on_end` is called once the credential is revoked or expires."""
+        held = self._held.setdefault(credential_id, set())
+        held.add(on_end)
+        try:
+            yield
+        finally:
+            held.discard(on_end)
+            if not held and self._held.get(credential_id) is held:
+                del self._held[credential_id]
+
+    async def _forever(self, every_s: float, step: Callable[[], Any]) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            try:
+                await step()
+            except Exception as fault:  # noqa: BLE001 - watching goes on whatever happens to the database
+                log.warning("credentials_not_checked", error_type=type(fault).__name__)
+
+    async def _recheck(self) -> None:
+        ids = sorted(self._held)
+        if not ids:
+            return
+        good = await self._store.read(lambda tx: _good(tx, ids))
+        for ended in set(ids) - good:
+            log.info("credential_ended", object_id=ended)
+            for on_end in list(self._held.get(ended, ())):
+                on_end()
+
+    async def _touch(self) -> None:
+        """Last use is kept by the minute: a row written with every request would cost more than it tells."""
+        used, self._used = sorted(self._used), set()
+        if used:
+            await self._store.write(lambda tx: keys.touch(tx, used, tx.now))
+
+
+def _good(tx: Tx, ids: list[str]) -> set[str]:
+    return {found[0] for found in tx.all(_GOOD, ids=ids, now=tx.now)}

@@ -1,0 +1,1 @@
+"""What accountants may change their mind about: pure rules of entries, lots, chain, alerts and reports."""

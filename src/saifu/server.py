@@ -1,0 +1,200 @@
+"""The composition root: puts engine, resolvers, schema and gateway together, and knows how they start and stop."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any, cast
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from resolvers import streams
+from resolvers.context import Caller, CallerKind, Context
+from schema import schema
+
+from . import health, jobs, logs, migrations, retention, wakeups
+from .credentials import RECHECK_S, Credential, Credentials
+from .feed import Feed
+from .gateway import explorer
+from .gateway.host import Closer, Rejected
+from .gateway.metrics import CONTENT_TYPE, Metrics, Standing
+from .gateway.middleware import REQUEST_ID, Requests
+from .gateway.protocol import SocketProtocol
+from .gateway.sockets import UNAUTHORIZED
+from .gateway.view import View
+from .ids import new_id
+from .posting import Rules
+from .refusals import Refusal
+from .settings import Settings
+from .store import ActorType, Store
+from .store_postgres import PostgresStore
+
+SEND_TIMEOUT_S = 10.0
+LARGEST_MESSAGE_BYTES = 64 * 1024
+CORS_MAX_AGE_S = 600
+
+
+class House:
+    """One gateway around one store: what is behind the endpoint, and who is let in."""
+
+    def __init__(self, settings: Settings, store: Store, recheck_s: float) -> None:
+        self.settings = settings
+        self.store = store
+        self.feed = Feed(store)
+        self.credentials = Credentials(store, recheck_s)
+        self.rules = Rules.of(settings)
+        self.metrics = Metrics()
+        self.revision = ""
+
+    @asynccontextmanager
+    async def running(self, work: bool) -> AsyncIterator[None]:
+        """Within it the log is followed, credentials are watched, and, with `work`, due work is done."""
+        self.revision = (await migrations.revision(self.store.url)).head
+        async with AsyncExitStack() as stack:
+            if self.settings.nats_url and isinstance(self.store, PostgresStore):
+                subject = f"saifu.{self.settings.business_id}.{self.settings.mode}.log"
+                await stack.enter_async_context(
+                    wakeups.over_nats(self.settings.nats_url, subject, self.store)
+                )
+            for part in (self.feed, self.credentials):
+                await part.start()
+                stack.push_async_callback(part.stop)
+            if work:
+                kept = retention.job(self.settings.event_retention_days)
+                await stack.enter_async_context(jobs.running(self.store, self.settings, [kept]))
+            yield
+
+    async def admit(self, authorization: str | None, request_id: str) -> Context:
+        try:
+            credential = await self.credentials.of(authorization)
+        except Refusal as refusal:
+            raise Rejected(refusal.manner.http_status, "INTERNAL_SERVER_ERROR", refusal.message) from None
+        if credential is None:
+            raise Rejected(401, "UNAUTHENTICATED", _NOBODY, www_authenticate='Bearer realm="saifu"')
+        return Context(
+            store=self.store,
+            clock=self.store.clock,
+            settings=self.settings,
+            rules=self.rules,
+            feed=self.feed,
+            caller=_caller(credential),
+            request_id=request_id,
+        )
+
+    def open_socket(self, context: Context, close: Closer) -> AbstractContextManager[None]:
+        ended = partial(close, UNAUTHORIZED, "The credential was revoked or has expired")
+        return self.credentials.hold(context.caller.id, ended)
+
+    def resume_from(self) -> str | None:
+        return streams.resume_from.get()
+
+
+_NOBODY = "Send `Authorization: Bearer` with an API key or a customer session that is good."
+
+
+def build_app(
+    settings: Settings,
+    *,
+    store: Store,
+    jobs: bool = False,
+    recheck_s: float = RECHECK_S,
+    send_timeout_s: float = SEND_TIMEOUT_S,
+) -> Starlette:
+    """The whole gateway as an ASGI application around an open store, which its caller closes afterwards.
+
+    Args:
+        jobs: whether this process also does the due work.
+        recheck_s: how often credentials that hold sockets open are looked at again (A42: within 5 s).
+        send_timeout_s: how long a socket may refuse to take a message before it is cut (A54).
+    """
+    house = House(settings, store, recheck_s)
+    page = explorer.page() if settings.mode == "test" else None
+    view = View(
+        schema,
+        house,
+        page=page,
+        page_policy=explorer.policy(page) if page else "",
+        allowed_origins=settings.allowed_origins,
+        on_result=house.metrics.count,
+        drain_timeout_s=settings.drain_timeout_s,
+        send_timeout_s=send_timeout_s,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with house.running(work=jobs):
+            yield
+
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(_request: Request) -> Response:
+        checks = await health.ready(store, house.feed, house.revision)
+        good = set(checks.values()) == {"ok"}
+        body = {"status": "ready" if good else "not ready", "checks": checks}
+        return JSONResponse(body, 200 if good else 503)
+
+    async def metrics(request: Request) -> Response:
+        if settings.mode == "live":
+            # How much business is done is nobody else's business (A44).
+            try:
+                await house.admit(request.headers.get("authorization"), request.state.request_id)
+            except Rejected as no:
+                return JSONResponse(no.body, no.status, no.headers)
+        gauges = await health.gauges(store, house.feed)
+        gauges["open_sockets"] = ("Websocket connections.", len(view.sockets))
+        return Response(
+            house.metrics.text(Standing(gauges, house.feed.seen)), headers={"content-type": CONTENT_TYPE}
+        )
+
+    return Starlette(
+        routes=[
+            Route("/graphql", cast("Any", view)),
+            WebSocketRoute("/graphql", cast("Any", view)),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/metrics", metrics),
+        ],
+        middleware=[
+            Middleware(Requests, new_id=partial(new_id, "req"), in_request=logs.in_request),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.allowed_origins,
+                allow_methods=("GET", "POST"),
+                allow_headers=("Authorization", "Content-Type", REQUEST_ID),
+                expose_headers=(REQUEST_ID,),
+                max_age=CORS_MAX_AGE_S,
+            ),
+        ],
+        lifespan=lifespan,
+    )
+
+
+def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves the application: its own websocket protocol among others, so use no other."""
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        loop="uvloop",
+        ws=SocketProtocol,
+        ws_max_size=LARGEST_MESSAGE_BYTES,
+        # Compression costs 60 KiB for each idle socket.
+        ws_per_message_deflate=False,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_timeout_s,
+    )
+
+
+def _caller(credential: Credential) -> Caller:
+    kind = CallerKind.API_KEY if credential.type is ActorType.API_KEY else CallerKind.CUSTOMER_SESSION
+    return Caller(kind, credential.id, credential.scopes, credential.customer_id)

@@ -1,0 +1,163 @@
+"""Statements: written once with SQLAlchemy, compiled once per engine, run by the plain driver.
+
+A statement is built at module level with `bindparam`s and executed thousands of times, so its SQL
+text, its parameter order and the shape of its rows are worked out on first use and kept. What runs
+in a request is then the driver and nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from sqlalchemy import ARRAY, BigInteger, Boolean, String, bindparam, cast, func
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects.postgresql import asyncpg as postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ColumnElement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.elements import Cast, ClauseElement
+from sqlmodel import SQLModel
+from sqlmodel.sql.expression import SelectOfScalar
+
+from .clock import rfc3339
+from .tables import Instant
+
+SQLITE: Dialect = sqlite.dialect()
+POSTGRESQL: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A statement ready for one engine's driver: its text, its parameters' order, its rows' shape."""
+
+    sql: str
+    names: tuple[str, ...]
+    constants: Mapping[str, Any]
+    shape: Callable[[Sequence[Any]], Any]
+
+    def values(self, params: Mapping[str, Any]) -> list[Any]:
+        """The parameters in the driver's order. A missing or superfluous one is a fault of ours."""
+        given = {**self.constants, **params}
+        assert params.keys() <= set(self.names), f"no such parameter: {params.keys() - set(self.names)}"
+        return [given[name] for name in self.names]
+
+
+@lru_cache(maxsize=4096)
+def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
+    return Prepared(
+        str(compiled), tuple(compiled.positiontup or ()), constants, _shape_of(statement, dialect)
+    )
+
+
+def _shape_of(statement: ClauseElement, dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    if isinstance(statement, UpdateBase):
+        return _values_shape([entry["type"] for entry in statement.returning_column_descriptions], dialect)
+    described = getattr(statement, "column_descriptions", [])
+    kind = described[0]["type"] if described else None
+    if not isinstance(statement, SelectOfScalar):
+        return _values_shape([entry["type"] for entry in described], dialect)
+    if isinstance(kind, type) and issubclass(kind, SQLModel):
+        return hydrator(kind, dialect)
+    values = _values_shape([kind], dialect)
+    return lambda row: values(row)[0]
+
+
+def _values_shape(types: Sequence[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Row]:
+    readers = _readers(types, dialect)
+    if not readers:
+        return tuple
+
+    def shape(values: Sequence[Any]) -> Row:
+        row = list(values)
+        for index, read in readers:
+            row[index] = read(row[index])
+        return tuple(row)
+
+    return shape
+
+
+@lru_cache(maxsize=256)
+def hydrator(model: type[SQLModel], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    """Make instances of a table without a session: their values can be read, and not set."""
+    columns = model.__table__.columns  # type: ignore[attr-defined]
+    names = [column.key for column in columns]
+    readers = [(names[index], read) for index, read in _readers([c.type for c in columns], dialect)]
+    new = model.__new__
+
+    def shape(values: Sequence[Any]) -> Any:
+        row = new(model)
+        fields = row.__dict__
+        fields.update(zip(names, values, strict=True))
+        for name, read in readers:
+            fields[name] = read(fields[name])
+        return row
+
+    return shape
+
+
+def _readers(types: Sequence[Any], dialect: Dialect) -> list[tuple[int, Callable[[Any], Any]]]:
+    if dialect is POSTGRESQL:
+        return []
+    kinds: list[tuple[type[Any], Callable[[Any], Any]]] = [(Instant, _instant), (Boolean, _boolean)]
+    return [(i, read) for i, kind in enumerate(types) for wanted, read in kinds if isinstance(kind, wanted)]
+
+
+def _instant(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _boolean(value: int | None) -> bool | None:
+    return None if value is None else bool(value)
+
+
+def to_sqlite(value: Any) -> Any:
+    """What SQLite's driver is given for a value: it has no instants and no arrays of its own."""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, (list, tuple)):
+        return orjson.dumps(value).decode()
+    return value
+
+
+class any_of(ColumnElement[bool]):  # noqa: N801 - reads as the function it stands for
+    """`column` is one of a list of strings given as the parameter `name`: the text does not depend on its length."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, column: Any, name: str) -> None:
+        self.column = column
+        self.bind = bindparam(name, type_=ARRAY(String))
+
+    def self_group(self, against: Any = None) -> "any_of":
+        """As it is: where booleans are numbers SQLAlchemy would write `… IN (…) = 1`, which no index can answer."""
+        return self
+
+
+@compiles(any_of)
+def _any_of_postgresql(element: any_of, compiler: Any, **options: Any) -> str:
+    return (
+        f"{compiler.process(element.column, **options)} = ANY ({compiler.process(element.bind, **options)})"
+    )
+
+
+@compiles(any_of, "sqlite")
+def _any_of_sqlite(element: any_of, compiler: Any, **options: Any) -> str:
+    column = compiler.process(element.column, **options)
+    values = compiler.process(element.bind, **options)
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled, not composed
+
+
+def total(column: Any) -> Cast[int]:
+    """The sum of a column of minor units as an integer, 0 of nothing (PostgreSQL would say numeric)."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)

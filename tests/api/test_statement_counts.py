@@ -1,0 +1,124 @@
+"""However large a page, the number of SQL statements is the same (A7, CU37)."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytest
+
+from saifu.store import Store, Tx
+from tests.builders import a_customer, post
+from tests.client import Api
+
+T = TypeVar("T")
+
+FEED = "saifu-feed"
+"""The task that reads the log once a second by itself; it belongs to no request."""
+
+
+@contextmanager
+def counted(store: Store) -> Iterator[list[int]]:
+    """How many statements each read took, in order."""
+    counts: list[int] = []
+    read = store.read
+
+    async def counting(work: Callable[[Tx], T], consistent: bool = False) -> T:
+        task = asyncio.current_task()
+        if task is not None and task.get_name() == FEED:
+            return await read(work, consistent)
+
+        def observed(tx: Tx) -> T:
+            before = tx.statements
+            answer = work(tx)
+            counts.append(tx.statements - before)
+            return answer
+
+        return await read(observed, consistent)
+
+    store.read = counting  # type: ignore[method-assign]
+    try:
+        yield counts
+    finally:
+        store.read = read  # type: ignore[method-assign]
+
+
+@pytest.fixture
+async def a_hundred(store: Store) -> None:
+    """A hundred customers, each with entries in two currencies, some of them with an expiry to come."""
+
+    def fill(tx: Tx) -> None:
+        for number in range(100):
+            customer = a_customer(tx)
+            post(tx, customer.id, 500)
+            post(tx, customer.id, -200 - number)
+            post(tx, customer.id, 700, "INR")
+
+    await store.write(fill)
+
+
+QUERIES: dict[str, str] = {
+    "customers alone": "customers(first: $n) { nodes { id name } }",
+    "customers counted": "customers(first: $n) { nodes { id } totalCount }",
+    "wallets": "customers(first: $n) { nodes { wallets { balance { amount } nextExpiry { expiresAt } } } }",
+    "one wallet each": 'customers(first: $n) { nodes { wallet(currency: "USD") { balance { amount } } } }',
+    "totals in dollars": "customers(first: $n) { nodes { totalBalanceUsd { amount } totalBalanceUsdMissing } }",
+    "wallets and back": "customers(first: $n) { nodes { wallets { customer { wallets { id } } } } }",
+    "ledgers": "customers(first: $n) { nodes { ledgerEntries(first: 2) { totalCount nodes { id } } } }",
+    "ledgers of wallets": "customers(first: $n) { nodes { wallets { entries(first: 2) { totalCount nodes { "
+    "amount { amount } lots { lot { id } } wallet { id } customer { name } } } } } }",
+    "lots of wallets": "customers(first: $n) { nodes { wallets { lots(first: 2, spendable: true) { totalCount nodes { "
+    "originEntry { id } wallet { id } } } } } }",
+    "past balances": "customers(first: $n) { nodes { wallets { "
+    'balanceAt(asOf: "2026-01-10T00:00:00Z") { amount } } } }',
+    "events": "customers(first: $n) { nodes { events(first: 2, types: [WALLET_BALANCE_CHANGED]) { totalCount nodes { "
+    "object { id ... on LedgerEntry { lots { amount { amount } } } } } } } }",
+    "the ledger": "ledgerEntries(first: $n) { totalCount nodes { "
+    "wallet { id } customer { name } lots { lot { id } } } }",
+    "the log": "events(first: $n, filter: {types: [WALLET_BALANCE_CHANGED]}) { totalCount nodes { customer { name } "
+    "object { id ... on LedgerEntry { wallet { id } } } } }",
+    "the audit log": "auditLog(first: $n) { totalCount nodes { id } }",
+    "keys": "apiKeys(first: $n) { totalCount nodes { id } }",
+}
+MOST = 13
+
+
+@pytest.mark.usefixtures("a_hundred")
+async def test_a_page_of_a_hundred_takes_as_many_statements_as_a_page_of_one(
+    client: Api, store: Store
+) -> None:
+    for name, field in QUERIES.items():
+        taken: dict[int, int] = {}
+        for size in (1, 10, 100):
+            with counted(store) as counts:
+                data: Any = await client.execute(f"query ($n: Int!) {{ {field} }}", n=size)
+            taken[size] = sum(counts)
+            assert next(iter(data.values()))["nodes"], name
+        assert taken[1] == taken[10] == taken[100], (name, taken)
+        assert taken[1] <= MOST, (name, taken)
+
+
+@pytest.mark.usefixtures("a_hundred")
+async def test_nodes_take_as_many_statements_for_a_hundred_as_for_one_of_each_kind(
+    client: Api, store: Store
+) -> None:
+    found = await client.execute("{ customers(first: 100) { nodes { id wallets { id } } } }")
+    ids = [customer["id"] for customer in found["customers"]["nodes"][:50]]
+    ids += [customer["wallets"][0]["id"] for customer in found["customers"]["nodes"][:50]]
+    taken = {}
+    for some in (ids[49:51], ids):
+        with counted(store) as counts:
+            answer = await client.execute("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids=some)
+        assert [node["id"] for node in answer["nodes"]] == some
+        taken[len(some)] = sum(counts)
+    assert taken[2] == taken[100]
+
+
+@pytest.mark.usefixtures("a_hundred")
+async def test_the_total_is_counted_only_when_it_is_asked_for(client: Api, store: Store) -> None:
+    """A7: `totalCount` costs one statement, and nothing when it is not selected."""
+    with counted(store) as without:
+        await client.execute("{ customers { nodes { id } } }")
+    with counted(store) as counts:
+        await client.execute("{ customers { nodes { id } totalCount } }")
+    assert sum(counts) == sum(without) + 1
