@@ -111,7 +111,7 @@ class View(GraphQL[Any, None]):
             body["extensions"] = result.extensions
         return _json(body, 200, {})
 
-    async def _execute(self, method: str, operation: requests.Operation, context: Any) -> ExecutionResult:
+    async def _execute(self, method: str, operation: requests.Request, context: Any) -> ExecutionResult:
         try:
             result = await self.schema.execute(
                 operation.query,
