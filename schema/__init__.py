@@ -1,6 +1,6 @@
 """What clients can ask: shapes only, no rules and no SQL. Here it is assembled."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import strawberry
@@ -15,13 +15,14 @@ from graphql import (
     GraphQLSchema,
     Undefined,
 )
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from resolvers.context import Context
 from resolvers.permissions import PERMISSIONS, admit
 
-from .arguments import StorableTexts
+from .arguments import Asked, check_texts
 from .mutation import Mutation
 from .outcome import ERROR_TYPES, dressed
 from .query import Query
@@ -30,6 +31,14 @@ from .subscription import Subscription
 from .types import NODE_TYPES
 
 __all__ = ["Schema", "schema"]
+
+
+class _Checked(SchemaExtension):
+    def on_execute(self) -> Iterator[None]:
+        document = self.execution_context.graphql_document
+        if document is not None:
+            check_texts(document, self.execution_context.variables or {})
+        yield
 
 
 class Schema(strawberry.Schema):
@@ -41,7 +50,7 @@ class Schema(strawberry.Schema):
             mutation=Mutation,
             subscription=Subscription,
             types=[*NODE_TYPES, *ERROR_TYPES],
-            extensions=[StorableTexts],
+            extensions=[_Checked],
             config=StrawberryConfig(scalar_map=dict(SCALARS)),
             scalar_overrides=OVERRIDES,
         )
@@ -49,11 +58,22 @@ class Schema(strawberry.Schema):
         guarded = [name for root in self._roots() for name in _guard(root)]
         assert set(guarded) == PERMISSIONS.keys(), f"no permission for: {set(guarded) ^ PERMISSIONS.keys()}"
 
+    @property
+    def core(self) -> GraphQLSchema:
+        """The same schema as graphql-core knows it, which is what is served."""
+        return self._schema
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Dress every error, in place: what is not an answer of ours is logged, and shown as a reference only."""
-        errors[:] = [dressed(error, execution_context) for error in errors]
+        asked = Asked(
+            self._schema,
+            execution_context.graphql_document if execution_context else None,
+            (execution_context.variables if execution_context else None) or {},
+        )
+        request_id = getattr(getattr(execution_context, "context", None), "request_id", "")
+        errors[:] = [dressed(error, asked, request_id) for error in errors]
 
     def _roots(self) -> list[GraphQLObjectType]:
         core = self._schema

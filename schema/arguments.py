@@ -1,12 +1,14 @@
 """Arguments: where in them a value stands, and which values no engine below could store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     ListValueNode,
     Node,
     ObjectValueNode,
@@ -18,9 +20,6 @@ from graphql import (
     type_from_ast,
     validate_input_value,
 )
-from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext
-
 from saifu.fields import storable
 
 from .scalars import refused
@@ -28,16 +27,25 @@ from .scalars import refused
 Path = list[str | int]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client sent, once it could be read: its document, None if it could not be parsed, and raw variables."""
+
+    schema: GraphQLSchema
+    document: DocumentNode | None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+
 def path_to(document: DocumentNode, node: Node) -> Path:
     """The path of a literal from its argument on, such as `["input", "amount"]`; empty when it is in none."""
     return _first(document, lambda value: value is node)
 
 
-def variable_path(execution: ExecutionContext, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
+def variable_path(asked: Asked, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
     """The path to the refused part of a variable's value, from the argument it is used in."""
-    assert execution.graphql_document is not None
+    assert asked.document is not None
     name = variable.variable.name.value
-    return [*_usage(execution.graphql_document, name), *_within(execution, variable, error)]
+    return [*_usage(asked.document, name), *_within(asked, variable, error)]
 
 
 def _usage(document: DocumentNode, variable: str) -> Path:
@@ -46,10 +54,10 @@ def _usage(document: DocumentNode, variable: str) -> Path:
     ) or [variable]
 
 
-def _within(execution: ExecutionContext, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
+def _within(asked: Asked, variable: VariableDefinitionNode, error: GraphQLError) -> Path:
     # graphql-core keeps this path in its message only, so the value is validated once more.
-    kind = type_from_ast(execution.schema._schema, variable.type)  # noqa: SLF001
-    value = (execution.variables or {}).get(variable.variable.name.value)
+    kind = type_from_ast(asked.schema, variable.type)
+    value = asked.variables.get(variable.variable.name.value)
     found: list[tuple[GraphQLError, Path]] = []
     if kind is not None:
         validate_input_value(value, kind, lambda one, path: found.append((one, path)), True)  # type: ignore[arg-type]
@@ -86,18 +94,17 @@ def _parts(value: ValueNode, path: Path) -> Iterator[tuple[Path, ValueNode]]:
             yield from _parts(item, [*path, index])
 
 
-class StorableTexts(SchemaExtension):
-    """Refuse texts with NUL or half a surrogate pair before anything runs: no database could hold them."""
+def check_texts(document: DocumentNode, variables: Mapping[str, Any]) -> None:
+    """Refuse texts with NUL or half a surrogate pair before anything runs: no database could hold them.
 
-    def on_execute(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            for name, value in (self.execution_context.variables or {}).items():
-                for path, text in _texts(value, []):
-                    if not storable(text):
-                        raise _unstorable([*_usage(document, name), *path])
-            _check_literals(document)
-        yield
+    Raises:
+        GraphQLError: BAD_USER_INPUT, with the path of the first such text.
+    """
+    for name, value in variables.items():
+        for path, text in _texts(value, []):
+            if not storable(text):
+                raise _unstorable([*_usage(document, name), *path])
+    _check_literals(document)
 
 
 def _check_literals(document: DocumentNode) -> None:

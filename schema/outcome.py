@@ -12,7 +12,6 @@ import strawberry
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError, ValueNode, VariableDefinitionNode
 from strawberry.exceptions import StrawberryInputCoercionError
-from strawberry.types import ExecutionContext
 
 from resolvers.context import TopLevelError
 from saifu.ids import new_id
@@ -27,7 +26,7 @@ from saifu.refusals import (
 )
 
 from . import enums  # noqa: F401 - describes the enums that are used here
-from .arguments import path_to, variable_path
+from .arguments import Asked, path_to, variable_path
 from .values import Money
 
 P = ParamSpec("P")
@@ -140,7 +139,7 @@ def answering(
     return decorate
 
 
-def dressed(error: GraphQLError, execution: ExecutionContext | None) -> GraphQLError:
+def dressed(error: GraphQLError, asked: Asked, request_id: str) -> GraphQLError:
     """A top-level error with its code (A26), and without anything that is only ours to know."""
     cause = error.original_error
     if isinstance(cause, TopLevelError):
@@ -148,11 +147,11 @@ def dressed(error: GraphQLError, execution: ExecutionContext | None) -> GraphQLE
     if isinstance(cause, Refusal):
         return _with(error, cause.message, _of_refusal(cause))
     if cause is not None and not isinstance(cause, GraphQLError):
-        return _fault(error, cause, execution)
+        return _fault(error, cause, request_id)
     code = _stage(error)
     status = 422 if code == "BAD_USER_INPUT" else 400
     extensions = {"code": code, "httpStatus": status, **(error.extensions or {})}
-    if "path" not in extensions and (path := _place(error, execution)):
+    if "path" not in extensions and (path := _place(error, asked)):
         extensions["path"] = path
     return _with(error, error.message, extensions)
 
@@ -176,12 +175,12 @@ def _of_refusal(refusal: Refusal) -> dict[str, Any]:
     }
 
 
-def _fault(error: GraphQLError, cause: BaseException, execution: ExecutionContext | None) -> GraphQLError:
+def _fault(error: GraphQLError, cause: BaseException, request_id: str) -> GraphQLError:
     reference = new_id("req")
     log.error(
         "request_failed",
         reference=reference,
-        request_id=getattr(getattr(execution, "context", None), "request_id", None),
+        request_id=request_id,
         at=error.path,
         exc_info=cause,
     )
@@ -205,14 +204,14 @@ def _variable(error: GraphQLError) -> VariableDefinitionNode | None:
     return node if given and isinstance(node, VariableDefinitionNode) else None
 
 
-def _place(error: GraphQLError, execution: ExecutionContext | None) -> list[str | int]:
-    if execution is None or execution.graphql_document is None:
+def _place(error: GraphQLError, asked: Asked) -> list[str | int]:
+    if asked.document is None:
         return []
     variable = _variable(error)
     if variable is not None:
-        return variable_path(execution, variable, error)
+        return variable_path(asked, variable, error)
     node = error.nodes[0] if error.nodes else None
-    return path_to(execution.graphql_document, node) if isinstance(node, ValueNode) else []
+    return path_to(asked.document, node) if isinstance(node, ValueNode) else []
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -1,11 +1,12 @@
 """The composition root: puts engine, resolvers, schema and gateway together, and knows how they start and stop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
 import uvicorn
+from graphql import DocumentNode, GraphQLError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -16,6 +17,8 @@ from starlette.routing import Route, WebSocketRoute
 from resolvers import streams
 from resolvers.context import Caller, CallerKind, Context
 from schema import schema
+from schema.arguments import Asked, check_texts
+from schema.outcome import dressed
 
 from . import health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
@@ -28,6 +31,7 @@ from .gateway.protocol import SocketProtocol
 from .gateway.sockets import UNAUTHORIZED
 from .gateway.view import View
 from .ids import new_id
+from .keys import Scope
 from .posting import Rules
 from .refusals import Refusal
 from .settings import Settings
@@ -89,6 +93,24 @@ class House:
     def open_socket(self, context: Context, close: Closer) -> AbstractContextManager[None]:
         ended = partial(close, UNAUTHORIZED, "The credential was revoked or has expired")
         return self.credentials.hold(context.caller.id, ended)
+
+    def may_introspect(self, context: Context) -> bool:
+        return self.settings.mode == "test" or Scope.ADMIN in context.caller.scopes
+
+    def caller_id(self, context: Context) -> str:
+        return context.caller.id
+
+    def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        check_texts(document, variables)
+
+    def dress(
+        self,
+        error: GraphQLError,
+        document: DocumentNode | None,
+        variables: Mapping[str, Any],
+        context: Context,
+    ) -> GraphQLError:
+        return dressed(error, Asked(schema.core, document, variables), context.request_id)
 
     def resume_from(self) -> str | None:
         return streams.resume_from.get()

@@ -1,7 +1,10 @@
 """What the gateway needs to know of the house it stands in front of."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
+
+from graphql import DocumentNode, GraphQLError
 
 
 class Rejected(Exception):
@@ -40,6 +43,28 @@ class Host(Protocol):
 
     def open_socket(self, context: Any, close: Closer) -> AbstractContextManager[None]:
         """Within it the socket is open: the house closes it when its credential ends (A42)."""
+        ...
+
+    def may_introspect(self, context: Any) -> bool:
+        """Whether this caller may look at the schema, and is told what it may have meant (A64)."""
+        ...
+
+    def caller_id(self, context: Any) -> str:
+        """Whose limits a request counts against: the credential's id."""
+        ...
+
+    def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        """Look at a good document and its raw variables before anything runs.
+
+        Raises:
+            GraphQLError: something in them can never be taken.
+        """
+        ...
+
+    def dress(
+        self, error: GraphQLError, document: DocumentNode | None, variables: Mapping[str, Any], context: Any
+    ) -> GraphQLError:
+        """An error as the client may see it: with `extensions.code`, and of a fault a reference only."""
         ...
 
     def resume_from(self) -> str | None:

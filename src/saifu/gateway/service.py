@@ -1,0 +1,131 @@
+"""A schema ready to be served, whatever the transport: from what a client sent to what it is answered.
+
+HTTP and websockets differ in how they carry a request and its answers, and in nothing else.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
+
+from .documents import Documents, Invalid, Operation
+from .execution import Executor
+from .host import Host
+from .requests import Request
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a client is told of an operation, or of one event of a stream.
+
+    Attributes:
+        executed: whether the operation began; without it the answer has no `data` entry at all.
+        errors: as they are sent, each with `extensions.code`.
+    """
+
+    executed: bool
+    data: Any = None
+    errors: list[dict[str, Any]] = field(default_factory=list)
+    extensions: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def codes(self) -> list[str]:
+        return [str(error.get("extensions", {}).get("code", "")) for error in self.errors]
+
+    def body(self) -> dict[str, Any]:
+        """As it is written in JSON: errors first, since they are what a reader must not miss."""
+        body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
+        if self.executed:
+            body["data"] = self.data
+        if self.extensions:
+            body["extensions"] = self.extensions
+        return body
+
+
+class Service:
+    """Takes requests through documents, limits and execution."""
+
+    def __init__(self, schema: GraphQLSchema, host: Host, documents: Documents) -> None:
+        self._host = host
+        self._documents = documents
+        self._executor = Executor(schema)
+
+    def begin(self, request: Request, context: Any) -> Operation:
+        """The operation that a request asks for, found good: nothing has run yet.
+
+        Raises:
+            Rejected: the request makes no sense.
+            Invalid: its document, or its cost, does not pass.
+        """
+        operation = self._documents.operation(request, verbose=self._host.may_introspect(context))
+        self._documents.check_cost(operation, request.variables or {})
+        return operation
+
+    async def execute(self, operation: Operation, request: Request, context: Any) -> Answer:
+        """Run a query or a mutation to its end."""
+        variables = request.variables or {}
+        try:
+            self._host.check(operation.document, variables)
+        except GraphQLError as error:
+            return self._refusal([error], operation.document, variables, context)
+        result = await self._executor.execute(operation, variables, context)
+        return self._answer(result, operation, variables, context)
+
+    async def subscribe(
+        self, operation: Operation, request: Request, context: Any
+    ) -> AsyncGenerator[Answer, None] | Answer:
+        """Begin a stream; an answer instead of one says why there is none."""
+        variables = request.variables or {}
+        try:
+            self._host.check(operation.document, variables)
+        except GraphQLError as error:
+            return self._refusal([error], operation.document, variables, context)
+        begun = await self._executor.subscribe(operation, variables, context)
+        if isinstance(begun, ExecutionResult):
+            return self._answer(begun, operation, variables, context)
+        return self._answers(begun, operation, variables, context)
+
+    def refused(self, invalid: Invalid, request: Request, context: Any) -> Answer:
+        """The answer to a request that `begin` did not let through."""
+        return self._refusal(invalid.errors, invalid.document, request.variables or {}, context)
+
+    async def _answers(
+        self,
+        results: AsyncGenerator[ExecutionResult, None],
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: Any,
+    ) -> AsyncGenerator[Answer, None]:
+        async with aclosing(results):
+            async for result in results:
+                yield self._answer(result, operation, variables, context)
+
+    def _answer(
+        self, result: ExecutionResult, operation: Operation, variables: Mapping[str, Any], context: Any
+    ) -> Answer:
+        if not result.errors:
+            return Answer(True, result.data)
+        errors = self._dressed(result.errors, operation.document, variables, context)
+        # Without a path it was the variables, or the stream itself: nothing was executed.
+        executed = result.data is not None or any(error.path for error in result.errors)
+        return Answer(executed, result.data, errors)
+
+    def _refusal(
+        self,
+        errors: Iterable[GraphQLError],
+        document: DocumentNode | None,
+        variables: Mapping[str, Any],
+        context: Any,
+    ) -> Answer:
+        return Answer(False, errors=self._dressed(errors, document, variables, context))
+
+    def _dressed(
+        self,
+        errors: Iterable[GraphQLError],
+        document: DocumentNode | None,
+        variables: Mapping[str, Any],
+        context: Any,
+    ) -> list[dict[str, Any]]:
+        return [dict(self._host.dress(error, document, variables, context).formatted) for error in errors]
