@@ -23,6 +23,7 @@ from resolvers.context import Context
 from resolvers.permissions import PERMISSIONS, admit
 
 from .arguments import Asked, check_texts
+from .marks import mark
 from .mutation import Mutation
 from .outcome import ERROR_TYPES, dressed
 from .query import Query
@@ -55,6 +56,7 @@ class Schema(strawberry.Schema):
             scalar_overrides=OVERRIDES,
         )
         _without_null_defaults(self._schema)
+        mark(self._schema)
         guarded = [name for root in self._roots() for name in _guard(root)]
         assert set(guarded) == PERMISSIONS.keys(), f"no permission for: {set(guarded) ^ PERMISSIONS.keys()}"
 

@@ -20,6 +20,7 @@ from graphql import (
     type_from_ast,
     validate_input_value,
 )
+
 from saifu.fields import storable
 
 from .scalars import refused

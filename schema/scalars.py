@@ -169,3 +169,6 @@ OVERRIDES: Mapping[object, ScalarDefinition] = {
     date: _scalar("Date", "A calendar day. Example: 2026-01-31.", _day, serialize=date.isoformat),
 }
 """Python types whose scalar is stricter than Strawberry's own."""
+
+AS_IS: Mapping[str, type] = {"Currency": str, "Cursor": str, "Metadata": dict}
+"""Scalars of which a value of this very type is written as it is."""
