@@ -256,11 +256,12 @@ class Documents:
     def _trust(self, texts: Mapping[str, str]) -> None:
         wrong: list[str] = []
         for name, text in texts.items():
-            made = self._made(text, verbose=True)
+            key = persisted.digest(text)
+            made = self._trusted.get(key) or self._made(text, verbose=True)
             if isinstance(made, _Refused):
                 wrong.append(f"{name}: {made.errors[0].message}")
             else:
-                self._trusted[persisted.digest(text)] = self._trusted[name] = made
+                self._trusted[key] = self._trusted[name] = made
         if wrong:
             raise ValueError("Trusted documents that are not good:\n" + "\n".join(wrong))
 

@@ -57,7 +57,7 @@ class Limits:
     root_fields: int = 50
     aliases: int = 60
     directives: int = 100
-    comparisons: int = 30_000
+    comparisons: int = 15_000
     cost: int = 20_000
     errors: int = 5
     cached_documents: int = 1_000
@@ -110,8 +110,7 @@ def read(text: str, limits: Limits) -> DocumentNode:
     Raises:
         GraphQLError: QUERY_TOO_COSTLY for a text that is too long, GRAPHQL_PARSE_FAILED for one that is wrong.
     """
-    size = len(text) if len(text) > limits.document_bytes else len(text.encode(errors="surrogatepass"))
-    _bounded("too many bytes", size, limits.document_bytes)
+    _bounded("too many bytes", len(text.encode(errors="surrogatepass")), limits.document_bytes)
     _bounded("too many lines", text.count("\n") + text.count("\r"), limits.lines)
     try:
         return parse(text, max_tokens=limits.tokens)
