@@ -11,6 +11,7 @@ from datetime import date
 from fractions import Fraction
 from ipaddress import ip_address
 from itertools import pairwise
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,6 +61,20 @@ def one_of(*choices: str) -> Reader:
         return word
 
     return read
+
+
+def yes_or_no(raw: Any) -> bool:
+    word = str(raw).strip().lower()
+    if word not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return word == "true"
+
+
+def path(raw: Any) -> Path:
+    """The path of a file; whether it is there is found out when it is read."""
+    if not str(raw).strip() or "\0" in str(raw):
+        raise ValueError("must be the path of a file")
+    return Path(raw)
 
 
 def or_none(read: Reader) -> Reader:

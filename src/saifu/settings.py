@@ -8,6 +8,7 @@ right value, and never repeats one that may hold a secret.
 import difflib
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -124,6 +125,43 @@ class Settings(BaseSettings):
         "gateway serves itself always may.",
         examples=["https://shop.example,http://localhost:5173"],
     )
+    explorer: Annotated[Literal["auto", "on", "off"], PlainValidator(values.one_of("auto", "on", "off"))] = (
+        Field(
+            default="auto",
+            description="Whether /graphql shows browsers the explorer; auto does in test mode only.",
+            examples=["on"],
+        )
+    )
+    max_cost: Annotated[int, PlainValidator(values.whole(1, 10**9))] = Field(
+        default=20_000,
+        description="The highest cost of one operation: its objects, each times the sizes of the lists around it.",
+        examples=["20000"],
+    )
+    max_depth: Annotated[int, PlainValidator(values.whole(1, 100))] = Field(
+        default=20, description="How many fields within one another an operation may have.", examples=["20"]
+    )
+    max_aliases: Annotated[int, PlainValidator(values.whole(0, 1_000))] = Field(
+        default=60, description="How many aliases an operation may have.", examples=["60"]
+    )
+    max_tokens: Annotated[int, PlainValidator(values.whole(10, 10_000))] = Field(
+        default=2_000,
+        description="How many tokens (names, punctuation, values) a document may have.",
+        examples=["2000"],
+    )
+    max_document_bytes: Annotated[int, PlainValidator(values.whole(100, 1_000_000))] = Field(
+        default=64 * 1024, description="How long a document may be.", examples=["65536"]
+    )
+    trusted_documents: Annotated[Path | None, PlainValidator(values.or_none(values.path))] = Field(
+        default=None,
+        description="A file of documents that clients may name instead of sending them: the manifest of Apollo, Relay "
+        "or GraphQL Code Generator.",
+        examples=["persisted-queries.json"],
+    )
+    trusted_only: Annotated[bool, PlainValidator(values.yes_or_no)] = Field(
+        default=False,
+        description="Whether every document that is not in SAIFU_TRUSTED_DOCUMENTS is refused.",
+        examples=["true"],
+    )
     drain_timeout_s: Annotated[int, PlainValidator(values.whole(0, 600))] = Field(
         default=10,
         description="How many seconds requests get to finish when the program is told to stop.",
@@ -203,6 +241,8 @@ def _as_text(default: Any) -> str:
     match default:
         case None:
             return ""
+        case bool():
+            return str(default).lower()
         case tuple():
             return ",".join(default)
         case Mapping():

@@ -5,6 +5,7 @@ import re
 import string
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,13 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
     assert not settings.low_balance_thresholds
     assert (settings.business_id, settings.log_format, settings.log_level) == ("bus_default", "auto", "info")
     assert settings.drain_timeout_s == 10
+    assert (settings.explorer, settings.trusted_documents, settings.trusted_only) == (
+        "auto",
+        None,
+        False,
+    )  # A62
+    assert (settings.max_cost, settings.max_depth, settings.max_aliases) == (20_000, 20, 60)  # A61
+    assert (settings.max_tokens, settings.max_document_bytes) == (2_000, 65_536)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +88,10 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
             ("https://shop.example", "http://localhost:5173", "http://[::1]"),
         ),
         ("SAIFU_DRAIN_TIMEOUT_S", "0", 0),
+        ("SAIFU_EXPLORER", "On", "on"),
+        ("SAIFU_MAX_COST", "500", 500),
+        ("SAIFU_TRUSTED_DOCUMENTS", "queries.json", Path("queries.json")),
+        ("SAIFU_TRUSTED_ONLY", "TRUE", True),
     ],
 )
 def test_a_right_value_is_read_as_what_it_says(monkeypatch, name, text, value):
@@ -126,6 +138,14 @@ def test_a_right_value_is_read_as_what_it_says(monkeypatch, name, text, value):
         ("SAIFU_ADMIN_KEY", "sk_test_" + "hunter2!"[:7] * 5, "must be random"),
         ("SAIFU_ADMIN_KEY", f"sk_test_{string.ascii_lowercase}012345", "must be random"),
         ("SAIFU_ADMIN_KEY", f"sk_live_{KEY_BODY}", "must begin with sk_test_, since SAIFU_MODE is test"),
+        ("SAIFU_EXPLORER", "yes", "must be auto or on or off"),
+        ("SAIFU_MAX_DEPTH", "0", "must be a whole number from 1 to 100"),
+        ("SAIFU_MAX_COST", "0", "must be a whole number from 1 to 1000000000"),
+        ("SAIFU_MAX_ALIASES", "-1", "must be a whole number from 0 to 1000"),
+        ("SAIFU_MAX_TOKENS", "9", "must be a whole number from 10 to 10000"),
+        ("SAIFU_MAX_DOCUMENT_BYTES", "99", "must be a whole number from 100 to 1000000"),
+        ("SAIFU_TRUSTED_DOCUMENTS", " ", "must be the path of a file"),
+        ("SAIFU_TRUSTED_ONLY", "1", "must be true or false"),
         ("SAIFU_CURRENCIES", "USD,EURO", "must be made of ISO 4217 codes in use"),
         ("SAIFU_CURRENCIES", "usd", "must be made of ISO 4217 codes in use"),
         ("SAIFU_CURRENCIES", "DEM", "must be made of ISO 4217 codes in use"),  # gone since 2002
