@@ -334,7 +334,7 @@ def _of_wallet(rows: Rows, key: tuple[str, str]) -> Rows:
     return own
 
 
-COUNTED_FROM = 3
+COUNTED_FROM = 6
 
 
 @pytest.fixture
