@@ -160,7 +160,7 @@ class Costs:
         if node.selection_set is not None:
             below = self._selections(node.selection_set, cast("GraphQLCompositeType", named))
         size, pages = _size(node, definition, named)
-        free = is_leaf_type(named) and size is None
+        free = is_leaf_type(named) and not _paging(definition)
         weight = definition.extensions.get("weight", 0 if free else 1)
         return _times(size, weight, below, whole=not pages or not _has_lists(named))
 
@@ -249,7 +249,7 @@ def _size(node: FieldNode, definition: GraphQLField, named: GraphQLNamedType) ->
     """How many elements a field has, and whether its object, not the field itself, holds them."""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     listed = is_list_type(get_nullable_type(definition.type))
-    pages = [name for name in ("first", "last") if _counts(definition.args.get(name))]
+    pages = _paging(definition)
     if pages:
         return _page([_number(given.get(name), definition.args[name]) for name in pages]), not listed
     counted = definition.extensions.get("size_argument")
@@ -261,8 +261,10 @@ def _size(node: FieldNode, definition: GraphQLField, named: GraphQLNamedType) ->
     return definition.extensions.get("assumed_size", described), False
 
 
-def _counts(argument: GraphQLArgument | None) -> bool:
-    return argument is not None and get_nullable_type(argument.type) is GraphQLInt
+def _paging(definition: GraphQLField) -> list[str]:
+    """The arguments that say how many elements are wanted."""
+    arguments = ((name, definition.args.get(name)) for name in ("first", "last"))
+    return [name for name, found in arguments if found and get_nullable_type(found.type) is GraphQLInt]
 
 
 def _has_lists(named: GraphQLNamedType) -> bool:
