@@ -190,7 +190,9 @@ async def test_a_revoked_key_from_outside_stays_revoked(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "secret", ["secret", "sk_test_" + "x" * 31, ONE[:-1] + "!", "sk_test_" + "A" * 43 + "_000000"]
+    "secret",
+    ["secret", "sk_test_" + "x" * 31, ONE[:-1] + "!", "sk_test_" + "A" * 43 + "_000000"],
+    ids=["a word", "too short", "another character", "a wrong check"],
 )
 async def test_a_key_that_could_never_be_used_is_not_adopted(store: Store, secret: str) -> None:
     with pytest.raises(ValueError, match="admin key"):
