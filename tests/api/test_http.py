@@ -187,17 +187,6 @@ async def test_other_methods_are_told_which_there_are(client: Api, method: str) 
     assert answer.headers["allow"] == "GET, POST"
 
 
-async def test_a_browser_gets_the_explorer_and_no_secret(client: Api) -> None:
-    page = await client.http.get("/graphql", headers={"accept": "text/html,*/*"})
-    assert page.status_code == 200
-    assert page.headers["content-type"].startswith("text/html")
-    assert "script-src 'sha256-" in page.headers["content-security-policy"]
-    assert "location.hash" in page.text
-    assert ADMIN_KEY not in page.text
-    machine = await client.http.get("/graphql", headers={"accept": "*/*"})
-    assert machine.status_code == 401
-
-
 async def test_pages_of_listed_origins_may_call_and_others_may_not(
     settings: Settings, installed: Store
 ) -> None:

@@ -1,0 +1,113 @@
+/** GraphiQL, with this gateway's examples. */
+
+import "graphiql/setup-workers/vite";
+import "graphiql/style.css";
+
+import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import type { Storage } from "@graphiql/toolkit";
+import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
+import { useEffect, useState } from "react";
+import { type Example, EXAMPLES, UNKNOWN_CUSTOMER } from "./examples";
+import { fetcher } from "./gateway";
+
+function ExampleList() {
+  const { addTab } = useGraphiQLActions();
+  const query = useGraphiQL((state) => state.queryEditor);
+  const variables = useGraphiQL((state) => state.variableEditor);
+  const [opened, setOpened] = useState<Example>();
+
+  // The editors hold the new tab once it is there, and what is written into them belongs to it.
+  useEffect(() => {
+    if (!opened) return;
+    query?.setValue(opened.query);
+    variables?.setValue(opened.variables);
+    setOpened(undefined);
+  }, [opened, query, variables]);
+
+  const open = (example: Example) => {
+    addTab();
+    setOpened(example);
+  };
+  return (
+    <section aria-label="Examples" className="examples">
+      <h2>Examples</h2>
+      <p>Each opens in a tab of its own. They work one after the other as they stand.</p>
+      <ol>
+        {EXAMPLES.map((example) => (
+          <li key={example.title}>
+            <button type="button" onClick={() => open(example)}>
+              {example.title}
+            </button>
+            <span>{example.about}</span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+const LightBulb = () => (
+  <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" strokeWidth="1.5" strokeLinecap="round" aria-hidden>
+    <path d="M9 18h6m-5 3h4m-6.5-8.5a5.5 5.5 0 1 1 9 0c-.9 1.1-1.5 2-1.5 3.5H9c0-1.5-.6-2.4-1.5-3.5z" />
+  </svg>
+);
+
+const EXAMPLES_PLUGIN: GraphiQLPlugin = { title: "Examples", icon: LightBulb, content: ExampleList };
+const PREFIX = "saifu:";
+const PLUGINS = [EXAMPLES_PLUGIN, HISTORY_PLUGIN];
+const TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables }));
+
+/** The browser's own, under names that no other GraphiQL at this address uses; no credential is ever put there. */
+const STORAGE: Storage = {
+  getItem: (name) => localStorage.getItem(PREFIX + name),
+  setItem: (name, value) => localStorage.setItem(PREFIX + name, value),
+  removeItem: (name) => localStorage.removeItem(PREFIX + name),
+  clear: () => localStorage.clear(),
+  length: localStorage.length,
+};
+
+/** Puts a customer's id where an example still waits for one. */
+function Filled({ customerId }: { customerId: string | null }) {
+  const variables = useGraphiQL((state) => state.variableEditor);
+
+  useEffect(() => {
+    if (!variables || !customerId) return;
+    const fill = () => {
+      const text = variables.getValue();
+      if (text.includes(UNKNOWN_CUSTOMER)) variables.setValue(text.replaceAll(UNKNOWN_CUSTOMER, customerId));
+    };
+    fill();
+    // A change made while one is being told of would reach the editor's workers before it, and put them out of step.
+    const changes = variables.onDidChangeModelContent(() => queueMicrotask(fill));
+    return () => changes.dispose();
+  }, [variables, customerId]);
+  return null;
+}
+
+interface Props {
+  customerId: string | null;
+  mayReadSchema: boolean;
+}
+
+export function Editor({ customerId, mayReadSchema }: Props) {
+  const [isFirstVisit] = useState(() => STORAGE.getItem("graphiql:tabState") === null);
+  return (
+    <GraphiQL
+      fetcher={fetcher}
+      plugins={PLUGINS}
+      storage={STORAGE}
+      defaultTabs={TABS}
+      // Of the default tabs GraphiQL forgets the first one's variables.
+      {...(isFirstVisit ? { initialVariables: TABS[0]!.variables } : {})}
+      defaultEditorToolsVisibility="variables"
+      // There is one place for the credential, and it is not in here.
+      isHeadersEditorEnabled={false}
+      showPersistHeadersSettings={false}
+      schemaDescription
+      {...(mayReadSchema ? {} : { schema: null })}
+    >
+      <GraphiQL.Logo>{null}</GraphiQL.Logo>
+      <Filled customerId={customerId} />
+    </GraphiQL>
+  );
+}
