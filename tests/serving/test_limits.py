@@ -37,7 +37,6 @@ def refusal(text: str, **limits: int) -> dict[str, Any] | None:
             2,
             "{ ...F ...G } fragment F on Query { __typename } fragment G on Query { __typename }",
         ),
-        ("nesting", 4, "{ ...F } fragment F on Query { ... { customer(id: 1) { id } } }"),
         ("depth", 3, "{ ...F } fragment F on Query { ... { customer(id: 1) { wallets { id } } } }"),
         ("fields", 5, "{ customer(id: 1) { ...F ...F } } fragment F on Customer { id name }"),
         ("root_fields", 3, "{ __typename ...F ...F } fragment F on Query { ... { enabled } }"),
@@ -50,6 +49,18 @@ def test_a_document_at_a_limit_passes_and_one_beyond_is_too_costly(limit: str, l
     assert refusal(text, **{limit: least}) is None
     told = {"code": "QUERY_TOO_COSTLY", "httpStatus": 400, "limit": least - 1, "requested": least}
     assert refusal(text, **{limit: least - 1}) == told
+
+
+@pytest.mark.parametrize(("depth", "deepest"), [(2, 6), (4, 12), (100, 200)])
+def test_fragments_within_one_another_are_bounded_too(depth: int, deepest: int) -> None:
+    """They add no field, but whatever walks a document goes down them."""
+    half = deepest // 2
+    inner = "... { " * (half - 1) + "__typename" + " }" * (half - 1)
+    outer = "... { " * (deepest - half - 1)
+    text = f"{{ {outer} ...F {'}' * (deepest - half - 1)} }} fragment F on Query {{ {inner} }}"
+    assert refusal(text, depth=depth) is None
+    told = {"code": "QUERY_TOO_COSTLY", "httpStatus": 400, "limit": deepest, "requested": deepest + 1}
+    assert refusal(text.replace("...F", "... { ...F }"), depth=depth) == told
 
 
 def test_tokens_are_counted_comments_among_them() -> None:

@@ -1,7 +1,7 @@
 """Documents made ready to run: parsed, held to the limits and validated, once for each text.
 
-Good documents and refused ones are remembered apart, each within entries and bytes, the longest unused forgotten
-first: a flood of nonsense cannot push out what clients really run.
+Good documents, refused ones and the texts behind hashes are remembered apart, each within entries and bytes, the
+longest unused forgotten first: a flood of nonsense cannot push out what clients really run.
 """
 
 from collections import OrderedDict
@@ -16,6 +16,7 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    assert_valid_schema,
     specified_rules,
     validate,
 )
@@ -33,7 +34,8 @@ MOST_NODES = 8
 BYTES_PER_TOKEN = 1_200
 """A token, its node, and a share of the compiled cost and of the executor's plan; measured, and rounded up."""
 BYTES_PER_DOCUMENT = 4_000
-REFUSED_SHARE = 8
+OTHER_SHARE = 8
+"""Refused documents, and texts known by hash, each take an eighth of what good documents may."""
 
 Entry = TypeVar("Entry", bound="Sized")
 
@@ -103,6 +105,16 @@ class _Refused(Sized):
         self.size = _size(text, document)
 
 
+class _Text(Sized):
+    """What a hash stands for; its document may have been forgotten, and is made again then."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.size = _size(text, None)
+
+
 class _Remembered(Generic[Entry]):
     """The entries used last, within a number of entries and of bytes."""
 
@@ -135,6 +147,7 @@ class Documents:
 
     Raises:
         ValueError: naming each trusted document that is not good.
+        TypeError: the schema is not valid.
     """
 
     def __init__(
@@ -145,15 +158,20 @@ class Documents:
         trusted: Mapping[str, str] | None = None,
         only_trusted: bool = False,
     ) -> None:
+        assert_valid_schema(schema)
         self.limits = limits
         self._schema = schema
         self._rules = _rules(limits.comparisons)
         self._only_trusted = only_trusted
         self._good: _Remembered[_Good] = _Remembered(limits.cached_documents, limits.cached_bytes)
         self._refused: _Remembered[_Refused] = _Remembered(
-            limits.cached_documents // REFUSED_SHARE, limits.cached_bytes // REFUSED_SHARE
+            limits.cached_documents // OTHER_SHARE, limits.cached_bytes // OTHER_SHARE
+        )
+        self._hashed: _Remembered[_Text] = _Remembered(
+            limits.cached_documents, limits.cached_bytes // OTHER_SHARE
         )
         self._trusted: dict[str, _Good] = {}
+        self._trusted_texts: dict[str, _Good] = {}
         self._trust(trusted or {})
 
     def operation(self, request: Request, *, verbose: bool) -> Operation:
@@ -186,42 +204,44 @@ class Documents:
         return cost
 
     def _document(self, request: Request, verbose: bool) -> _Good:
-        name = persisted.named(request)
-        if request.query is None:
-            known = self._trusted.get(name or "")
-            if known is None and not self._only_trusted:
-                known = self._good.get(name)
-            if known is None:
-                raise Invalid([persisted.unknown()])
-            return known
-        # A text that is too long is refused by its length, and never hashed.
-        key = persisted.digest(request.query) if len(request.query) <= self.limits.document_bytes else None
-        if key is not None and name not in {None, key}:
-            self._refuse_other_name(name, key)
-        return self._by_text(request.query, key, verbose)
+        name, text = persisted.named(request), request.query
+        if text is None:
+            return self._by_name(name or "", verbose)
+        good = self._by_text(text, verbose)
+        if name is not None and self._trusted.get(name) is not good:
+            if name != persisted.digest(text):
+                raise persisted.mismatched()
+            self._hashed.put(name, _Text(text))
+        return good
 
-    def _refuse_other_name(self, name: str | None, key: str) -> None:
-        """A trusted document goes by an id that is not its hash, perhaps; anything else is a wrong hash."""
-        known = self._trusted.get(name or "")
-        if known is None or known is not self._trusted.get(key):
-            raise persisted.mismatched()
-
-    def _by_text(self, text: str, key: str | None, verbose: bool) -> _Good:
-        known = self._trusted.get(key or "")
-        if known is None and self._only_trusted:
-            raise persisted.untrusted()
-        known = known or self._good.get(key)
+    def _by_name(self, name: str, verbose: bool) -> _Good:
+        known = self._trusted.get(name)
         if known is not None:
             return known
-        refused = self._refused.get((key, verbose))
+        hashed = self._hashed.get(name)
+        if hashed is None:
+            raise Invalid([persisted.unknown()])
+        return self._by_text(hashed.text, verbose)
+
+    def _by_text(self, text: str, verbose: bool) -> _Good:
+        if self._trusted_texts:
+            trusted = self._trusted_texts.get(text)
+            if trusted is not None:
+                return trusted
+        if self._only_trusted:
+            raise persisted.untrusted()
+        return self._good.get(text) or self._new(text, verbose)
+
+    def _new(self, text: str, verbose: bool) -> _Good:
+        refused = self._refused.get((text, verbose))
         if refused is None:
             made = self._made(text, verbose)
             if isinstance(made, _Good):
-                self._good.put(key, made)
+                self._good.put(text, made)
                 return made
             refused = made
-            if key is not None:
-                self._refused.put((key, verbose), refused)
+            if len(text) <= self.limits.document_bytes:
+                self._refused.put((text, verbose), refused)
         raise Invalid(refused.errors, refused.document)
 
     def _made(self, text: str, verbose: bool) -> _Good | _Refused:
@@ -256,12 +276,12 @@ class Documents:
     def _trust(self, texts: Mapping[str, str]) -> None:
         wrong: list[str] = []
         for name, text in texts.items():
-            key = persisted.digest(text)
-            made = self._trusted.get(key) or self._made(text, verbose=True)
+            made = self._trusted_texts.get(text) or self._made(text, verbose=True)
             if isinstance(made, _Refused):
                 wrong.append(f"{name}: {made.errors[0].message}")
             else:
-                self._trusted[key] = self._trusted[name] = made
+                self._trusted_texts[text] = made
+                self._trusted[persisted.digest(text)] = self._trusted[name] = made
         if wrong:
             raise ValueError("Trusted documents that are not good:\n" + "\n".join(wrong))
 

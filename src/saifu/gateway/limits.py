@@ -20,6 +20,8 @@ from graphql import (
 )
 
 BAD_REQUEST = 400
+SETS_PER_FIELD = 3
+DEEPEST = 200
 _ABORTED = "Parsing aborted."
 _INTROSPECTION = frozenset({"__schema", "__type"})
 
@@ -35,7 +37,6 @@ class Limits:
         document_bytes: of its text, in UTF-8.
         lines: of its text; an error's place is found by counting them.
         tokens: names, punctuation, values and comments.
-        nesting: selection sets within one another, those of fragments and inline fragments too.
         depth: fields within one another.
         fields: selections of fields, each as often as its fragment is spread.
         root_fields: selections of fields of an operation itself.
@@ -51,7 +52,6 @@ class Limits:
     tokens: int = 2_000
     operations: int = 50
     fragments: int = 200
-    nesting: int = 60
     depth: int = 20
     fields: int = 2_000
     root_fields: int = 50
@@ -62,6 +62,14 @@ class Limits:
     errors: int = 5
     cached_documents: int = 1_000
     cached_bytes: int = 64 * 1024 * 1024
+
+    @property
+    def nesting(self) -> int:
+        """Of selection sets within one another, those of fragments and inline fragments too.
+
+        What walks them may call itself at each, so the bound is also one that Python's stack can take.
+        """
+        return min(SETS_PER_FIELD * self.depth, DEEPEST)
 
 
 @dataclass(slots=True)
