@@ -81,7 +81,7 @@ def test_fragments_that_double_are_counted_without_being_expanded(count: int) ->
     """Two to the power of 150 fields could not be walked; the first fragment beyond the limit is told."""
     doubling = each(count, lambda n: f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}")
     told = refusal(
-        f"{{ ...F0 }} {doubling} fragment F{count} on Query {{ __typename }}", tokens=4_000, nesting=999
+        f"{{ ...F0 }} {doubling} fragment F{count} on Query {{ __typename }}", tokens=4_000, depth=100
     )
     assert told == {"code": "QUERY_TOO_COSTLY", "httpStatus": 400, "limit": 2_000, "requested": 2_048}
 
