@@ -24,11 +24,15 @@ from . import health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
 from .feed import Feed
 from .gateway import explorer
+from .gateway.documents import Documents
 from .gateway.host import Closer, Rejected
 from .gateway.metrics import CONTENT_TYPE, Metrics, Standing
 from .gateway.middleware import REQUEST_ID, Requests
+from .gateway.places import Places
 from .gateway.protocol import SocketProtocol
-from .gateway.sockets import UNAUTHORIZED
+from .gateway.service import Service
+from .gateway.sockets import Sockets
+from .gateway.transport_ws import UNAUTHORIZED, Manners
 from .gateway.view import View
 from .ids import new_id
 from .keys import Scope
@@ -141,10 +145,14 @@ def build_app(
         house,
         page=page,
         page_policy=explorer.policy(page) if page else "",
-        allowed_origins=settings.allowed_origins,
         on_result=house.metrics.count,
-        drain_timeout_s=settings.drain_timeout_s,
-        send_timeout_s=send_timeout_s,
+    )
+    sockets = Sockets(
+        Service(schema.core, house, Documents(schema.core)),
+        house,
+        places=Places(settings.sockets_per_credential, settings.sockets_per_address, "sockets"),
+        allowed_origins=settings.allowed_origins,
+        manners=Manners(send_within_s=send_timeout_s, drain_within_s=settings.drain_timeout_s),
     )
 
     @asynccontextmanager
@@ -169,7 +177,7 @@ def build_app(
             except Rejected as no:
                 return JSONResponse(no.body, no.status, no.headers)
         gauges = await health.gauges(store, house.feed)
-        gauges["open_sockets"] = ("Websocket connections.", len(view.sockets))
+        gauges["open_sockets"] = ("Websocket connections.", len(sockets))
         return Response(
             house.metrics.text(Standing(gauges, house.feed.seen)), headers={"content-type": CONTENT_TYPE}
         )
@@ -177,7 +185,7 @@ def build_app(
     return Starlette(
         routes=[
             Route("/graphql", cast("Any", view)),
-            WebSocketRoute("/graphql", cast("Any", view)),
+            WebSocketRoute("/graphql", cast("Any", sockets)),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),

@@ -162,6 +162,17 @@ class Settings(BaseSettings):
         description="Whether every document that is not in SAIFU_TRUSTED_DOCUMENTS is refused.",
         examples=["true"],
     )
+    sockets_per_credential: Annotated[int, PlainValidator(values.whole(1, 1_000_000))] = Field(
+        default=500,
+        description="How many websockets one key or session may hold open at once.",
+        examples=["500"],
+    )
+    sockets_per_address: Annotated[int, PlainValidator(values.whole(1, 1_000_000))] = Field(
+        default=1000,
+        description="How many websockets one address may hold open at once. A proxy in front must say for whom it "
+        "speaks (X-Forwarded-For), or all its clients are one address.",
+        examples=["1000"],
+    )
     drain_timeout_s: Annotated[int, PlainValidator(values.whole(0, 600))] = Field(
         default=10,
         description="How many seconds requests get to finish when the program is told to stop.",

@@ -1,223 +1,159 @@
-"""graphql-transport-ws to the letter, and no socket that can hold up anything but itself.
-
-Close codes, beyond those of the protocol (4400, 4401, 4406, 4408, 4409, 4429):
-
-| code | means | what a client does |
-|---|---|---|
-| 1001 | the gateway is stopping | comes back, and resumes from its last cursor |
-| 1013 | the database cannot be reached | comes back |
-| 4401 | no credential, a wrong one, or one that was revoked or has expired | asks for another |
-| 4008 | it did not read for too long; the reason holds the cursor of the last message sent | resumes from it |
-"""
+"""The door for websockets: who may knock, from which pages, and how many at once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, ExitStack, suppress
-from typing import TYPE_CHECKING, Any, cast
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import urlsplit
 
-import structlog
-from starlette.websockets import WebSocketDisconnect, WebSocketState
-from strawberry.asgi import ASGIWebSocketAdapter
-from strawberry.http.exceptions import NonTextMessageReceived, WebSocketDisconnected
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
-    ConnectionInitMessage,
-    Message,
-    PingMessage,
-    SubscribeMessage,
-)
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
 
 from . import requests
-from .host import Rejected
+from .host import Host, Rejected
+from .places import Places
 from .protocol import EXTENSION
+from .service import Service
+from .transport_ws import NOT_SPOKEN, Connection, Endpoint, Manners
 
-if TYPE_CHECKING:
-    from .view import View
-
-log = structlog.get_logger(__name__)
-
-GOING_AWAY = 1001
-TRY_LATER = 1013
-UNAUTHENTICATED = 401
-BAD_REQUEST = 4400
-UNAUTHORIZED = 4401
-SLOW_CONSUMER = 4008
-LONGEST_REASON_BYTES = 123
-LONGEST_ID = 256
+PROTOCOL = "graphql-transport-ws"
+NEWCOMERS_PER_ADDRESS = 100
+"""How many sockets of one address may not have said yet who they are."""
+_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
-class Adapter(ASGIWebSocketAdapter):
-    """A socket whose sending has a bound in time."""
+class Sockets:
+    """The ASGI application for websockets.
 
-    view: "View"
+    Args:
+        allowed_origins: whose pages may open a socket, besides those of the host itself: "https://shop.example".
+        places: how many sockets a credential, and an address, may hold.
+    """
 
-    async def iter_json(self, *, ignore_parsing_errors: bool = False) -> AsyncGenerator[object, None]:
-        while self.ws.application_state is not WebSocketState.DISCONNECTED:
-            try:
-                text = await self.ws.receive_text()
-            except KeyError:
-                raise NonTextMessageReceived from None
-            except WebSocketDisconnect:
+    def __init__(
+        self,
+        service: Service,
+        host: Host,
+        *,
+        places: Places,
+        allowed_origins: Sequence[str] = (),
+        manners: Manners = Manners(),  # noqa: B008
+    ) -> None:
+        self._endpoint = Endpoint(service, host, manners, places)
+        self._newcomers = Places(None, NEWCOMERS_PER_ADDRESS, "sockets that have not said who they are")
+        self._allowed_origins = frozenset(allowed_origins)
+
+    def __len__(self) -> int:
+        """How many sockets are open."""
+        return len(self._endpoint.open)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            self._check_origin(scope)
+            await self._accept(scope, receive, send)
+        except Rejected as no:
+            await _deny(no, scope, send)
+
+    async def _accept(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as stack:
+            address = (scope.get("client") or (None,))[0]
+            held = (
+                stack.enter_context(self._endpoint.places.hold(None, address)),
+                stack.enter_context(self._newcomers.hold(None, address)),
+            )
+            spoken = PROTOCOL in scope.get("subprotocols", ())
+            await send({"type": "websocket.accept", "subprotocol": PROTOCOL if spoken else None})
+            if not spoken:
+                reason = "Subprotocol not acceptable"
+                await send({"type": "websocket.close", "code": NOT_SPOKEN, "reason": reason})
                 return
-            yield _parsed(text)
-
-    async def send_json(self, message: Mapping[str, object]) -> None:
-        text = requests.encoded(message).decode()
-        try:
-            async with asyncio.timeout(self.view.send_timeout_s):
-                await self.ws.send_text(text)
-        except TimeoutError:
-            self.cut(
-                SLOW_CONSUMER,
-                f"Slow consumer; resume after {self.view.host.resume_from() or 'your last cursor'}",
-            )
-            raise WebSocketDisconnected from None
-        except (WebSocketDisconnect, RuntimeError, OSError):
-            # RuntimeError is what is said of a socket that was closed from our side meanwhile.
-            raise WebSocketDisconnected from None
-
-    async def close(self, code: int, reason: str) -> None:
-        with suppress(WebSocketDisconnect, RuntimeError, OSError, TimeoutError):
-            async with asyncio.timeout(self.view.send_timeout_s):
-                await self.ws.close(code, shortened(reason))
-
-    def cut(self, code: int, reason: str) -> None:
-        """Close a socket whose peer does not read: the close frame waits behind what it has not read."""
-        log.info("socket_cut", code=code)
-        cut = self.ws.scope.get("extensions", {}).get(EXTENSION, {}).get("cut")
-        if cut is not None:
-            cut(code, shortened(reason))
-
-
-class Handler(BaseGraphQLTransportWSHandler[Any, None]):
-    """One connection."""
-
-    view: "View"
-    websocket: Adapter
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._closing: asyncio.Task[None] | None = None
-        self._held = ExitStack()
-
-    async def handle(self) -> None:
-        extension = self.websocket.ws.scope.get("extensions", {}).get(EXTENSION)
-        if extension is not None:
-            extension["on_shutdown"] = lambda: self.close_soon(
-                GOING_AWAY, "Stopping; come back and resume from your last cursor", drain=True
-            )
-        self.view.sockets.add(self)
-        async with AsyncExitStack() as stack:
-            stack.callback(self.view.sockets.discard, self)
-            stack.callback(self._held.close)
-            await super().handle()
-
-    def close_soon(self, code: int, reason: str, drain: bool = False) -> None:
-        """Close the socket without making the caller wait; with `drain`, after its queries and mutations."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close(code, reason, drain))
-
-    async def _close(self, code: int, reason: str, drain: bool) -> None:
-        short = [op.task for op in self.operations.values() if op.task and "subscription" not in op.query]
-        if drain and short:
-            await asyncio.wait(short, timeout=self.view.drain_timeout_s)
-        await self.websocket.close(code, reason)
-
-    async def handle_message(self, message: Message) -> None:
-        problem = _problem(message)
-        if problem is None:
-            await super().handle_message(message)
+            # From here on the connection leaves its places itself.
+            stack.pop_all()
+        protocol = scope.get("extensions", {}).get(EXTENSION)
+        wire = _Wire(send) if protocol is None else protocol
+        connection = Connection(self._endpoint, wire, scope.get("state", {}).get("request_id", ""), held)
+        if protocol is None:
+            await wire.run(connection, receive)
         else:
-            await self.handle_invalid_message(problem)
+            protocol.attach(connection)
 
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        if self.connection_init_received or self.connection_timed_out:
-            await self.websocket.close(4429, "Too many initialisation requests")
-            return
-        self.connection_init_received = True
-        if self.connection_init_timeout_task:
-            self.connection_init_timeout_task.cancel()
-        given = (message.get("payload") or {}).get("authorization")
+    def _check_origin(self, scope: Scope) -> None:
+        """A page of another site may not speak for whoever looks at it; who sends no origin is no page (S10)."""
+        headers = Headers(scope=scope)
+        host = f"{scope.get('scheme', 'ws')}://{headers.get('host', '')}"
+        for origin in headers.getlist("origin"):
+            if origin not in self._allowed_origins and _authority(origin) != _authority(host):
+                raise Rejected(403, "FORBIDDEN", "Pages of this origin may not open a socket here.")
+
+
+class _Wire:
+    """A `protocol.Wire` over ASGI alone, for servers that have nothing better."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._waiting: deque[Message] = deque()
+        self._writing: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def full(self) -> bool:
+        return bool(self._waiting)
+
+    def write(self, text: bytes) -> None:
+        self._put({"type": "websocket.send", "text": text.decode()})
+
+    def close(self, code: int, reason: str) -> None:
+        self._put({"type": "websocket.close", "code": code, "reason": reason})
+
+    async def run(self, connection: Connection, receive: Receive) -> None:
+        """Hand a connection what arrives, until the socket is over."""
+        self._connection = connection
         try:
-            self.context = await self.view.host.admit(
-                given if isinstance(given, str) else None, self.websocket.ws.state.request_id
-            )
-        except Rejected as no:
-            await self.websocket.close(
-                UNAUTHORIZED if no.status == UNAUTHENTICATED else TRY_LATER, no.message
-            )
-            return
-        self._held.enter_context(self.view.host.open_socket(self.context, self.close_soon))
-        self.connection_acknowledged = True
-        await self.send_message({"type": "connection_ack"})
+            while (message := await receive())["type"] == "websocket.receive":
+                text = message.get("text")
+                connection.received(message["bytes"] if text is None else text)
+        finally:
+            connection.lost()
+            if self._writing is not None:
+                self._writing.cancel()
 
-    async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        new = self.connection_acknowledged and message["id"] not in self.operations
-        no = self._refusal(message) if new else None
-        if no is None:
-            await super().handle_subscribe(message)
-        else:
-            error = {"id": message["id"], "type": "error", "payload": no.body["errors"]}
-            await self.send_message(cast("Message", error))
+    def _put(self, message: Message) -> None:
+        self._waiting.append(message)
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
 
-    def _refusal(self, message: SubscribeMessage) -> Rejected | None:
-        """Why an operation is not begun, while the socket and all others on it go on."""
-        most = self.max_subscriptions_per_connection or 0
-        if len(self.operations) >= most:
-            return Rejected(429, "RATE_LIMITED", f"A socket runs at most {most} operations at once.")
+    async def _write(self) -> None:
+        assert self._connection is not None, "nothing is written before there is somebody to answer"
         try:
-            requests.refuse_ambiguity(requests.operation(message["payload"]))
-        except Rejected as no:
-            return no
+            while self._waiting:
+                await self._send(self._waiting[0])
+                self._waiting.popleft()
+        except (OSError, RuntimeError):
+            # What servers raise for a socket that is gone.
+            self._connection.lost()
+            return
+        self._writing = None
+        self._connection.writable()
+
+
+def _authority(url: str) -> tuple[str | None, int | None] | None:
+    """Host and port of an origin; None for what is none, such as "null"."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port or _PORTS.get(parts.scheme)) if parts.hostname else None
+    except ValueError:
         return None
 
-    async def handle_ping(self, message: PingMessage) -> None:
-        payload = message.get("payload")
-        pong: dict[str, Any] = {"type": "pong"} if payload is None else {"type": "pong", "payload": payload}
-        await self.send_message(cast("Message", pong))
 
-    @staticmethod
-    def _get_pre_execution_close_reason(_error: Any) -> None:
-        """A document that is wrong ends its own operation, not the socket with all the others on it."""
+async def _deny(no: Rejected, scope: Scope, send: Send) -> None:
+    """Refuse before there is a socket: by an HTTP answer, where the server can; with 403 where it cannot."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
         return
-
-    async def handle_task_exception(self, error: Exception) -> None:
-        if not isinstance(error, WebSocketDisconnected):
-            log.error("socket_task_failed", exc_info=error)
-
-
-def shortened(reason: str) -> str:
-    """A reason that fits into a close frame."""
-    return reason.encode()[:LONGEST_REASON_BYTES].decode(errors="ignore")
-
-
-def _parsed(text: str) -> object:
-    try:
-        return requests.parsed(text)
-    except Rejected:
-        # Not a message at all; `_problem` finds words for it.
-        return None
-
-
-def _problem(message: Any) -> str | None:
-    """Why a message breaks the protocol, or None when it does not."""
-    if not isinstance(message, dict):
-        return "A message must be a JSON object"
-    kind = message.get("type")
-    if kind not in {"connection_init", "ping", "pong", "subscribe", "complete"}:
-        return "Unknown message type"
-    if not isinstance(message.get("payload"), (dict, type(None))):
-        return "The payload must be an object"
-    if kind in {"subscribe", "complete"}:
-        identity = message.get("id")
-        if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID:
-            return f"The id must be a text of 1 to {LONGEST_ID} characters"
-    return _problem_of_operation(message.get("payload")) if kind == "subscribe" else None
-
-
-def _problem_of_operation(payload: Any) -> str | None:
-    try:
-        requests.operation(payload)
-    except Rejected as no:
-        return no.message
-    return None
+    body = requests.encoded(no.body)
+    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers += [(name.encode(), value.encode()) for name, value in no.headers.items()]
+    await send({"type": "websocket.http.response.start", "status": no.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

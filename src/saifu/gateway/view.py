@@ -1,27 +1,20 @@
 """The GraphQL endpoint over HTTP, and the door to the one over websocket."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 from strawberry import Schema
 from strawberry.asgi import GraphQL
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult, PreExecutionError
 from strawberry.types.graphql import OperationType
 
 from . import requests
 from .host import Host, Rejected
-from .sockets import Adapter, Handler
-
-INIT_WITHIN = timedelta(seconds=5)
-OPERATIONS_PER_SOCKET = 100
 
 _ALLOWED = {
     "GET": {OperationType.QUERY},
@@ -30,19 +23,15 @@ _ALLOWED = {
 
 
 class View(GraphQL[Any, None]):
-    """Strawberry's ASGI view with its HTTP half replaced and its websocket half held to the protocol.
+    """Strawberry's ASGI view with its HTTP half replaced.
 
     Args:
         schema: what is served.
         host: who is let in.
         page: the explorer's page for a browser, or None where there is none.
-        allowed_origins: other sites whose pages may open a socket.
         page_policy: the content security policy the page needs.
         on_result: told of each operation over HTTP: its kind, the codes of its errors, and how many seconds it took.
     """
-
-    websocket_adapter_class = Adapter
-    graphql_transport_ws_handler_class = Handler
 
     def __init__(
         self,
@@ -51,31 +40,15 @@ class View(GraphQL[Any, None]):
         *,
         page: str | None,
         page_policy: str,
-        allowed_origins: Sequence[str],
         on_result: Callable[[str, Sequence[str], float], None],
-        drain_timeout_s: float,
-        send_timeout_s: float,
     ) -> None:
-        super().__init__(
-            schema,
-            graphql_ide=None,
-            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
-            connection_init_wait_timeout=INIT_WITHIN,
-            max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
-            allowed_origins=allowed_origins,
-        )
+        super().__init__(schema, graphql_ide=None, subscription_protocols=())
         self.host = host
         self.page = page
         self.page_policy = page_policy
         self.on_result = on_result
-        self.drain_timeout_s = drain_timeout_s
-        self.send_timeout_s = send_timeout_s
-        self.sockets: set[Handler] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await self.run(WebSocket(scope, receive, send))
-            return
         request = Request(scope, receive)
         started = perf_counter()
         try:
@@ -84,10 +57,6 @@ class View(GraphQL[Any, None]):
             self.on_result("none", [no.code], perf_counter() - started)
             response = _json(no.body, no.status, no.headers)
         await response(scope, receive, send)
-
-    async def get_context(self, request: Any, response: Any) -> Any:
-        """None until `connection_init` says who it is; only sockets come here."""
-        return None
 
     def decode_json(self, data: str | bytes) -> object:
         return requests.parsed(data)
