@@ -16,7 +16,7 @@ WEB := src/web
 EXPLORER := $(WEB)/dist/index.html
 EXPLORER_SOURCES := $(wildcard $(WEB)/app/*) $(addprefix $(WEB)/,index.html vite.config.ts tsconfig.json package.json)
 # Exit code 0 where there is a node that Vite runs on.
-NODE_IS_GOOD := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+NODE_IS_GOOD := node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 22 || (a == 22 && b >= 12) || (a == 20 && b >= 19) ? 0 : 1)'
 # Extra arguments: make serve ARGS="--port 9000", make test ARGS="tests/unit -x"
 ARGS ?=
 
@@ -73,7 +73,7 @@ $(READY): requirements.lock pyproject.toml
 $(WEB)/node_modules/.made-from-lock: $(WEB)/package-lock.json $(WEB)/package.json $(WEB)/.npmrc
 	@$(NODE_IS_GOOD) 2>/dev/null || { echo "The explorer needs node 20.19 or newer, and npm: https://nodejs.org"; exit 1; }
 	@echo "Installing what $(WEB)/package-lock.json names …"
-	@cd $(WEB) && npm ci --loglevel=error
+	@cd $(WEB) && npm ci --loglevel=error --prefer-offline --fetch-retries=1
 	@touch $@
 
 $(EXPLORER): $(WEB)/node_modules/.made-from-lock $(EXPLORER_SOURCES)

@@ -58,8 +58,8 @@ const HowToSignIn = () => (
     <p>Everything this gateway does is done with a credential. Any of these will do:</p>
     <ul>
       <li>
-        <strong>The admin key</strong> that <code>saifu serve</code> printed when it made its database. It was shown that
-        once, with a link that signs this page in. If <code>SAIFU_ADMIN_KEY</code> is set, it is that one.
+        <strong>The admin key</strong> that <code>saifu serve</code> printed when it made its database. It was shown
+        that once, with a link that signs this page in. If <code>SAIFU_ADMIN_KEY</code> is set, it is that one.
       </li>
       <li>
         <strong>Another key</strong>, if that one is lost. Where the gateway runs (on SQLite: while it is stopped):
@@ -88,7 +88,8 @@ function Page() {
       {standing.is === "refused" && <Refused why={standing.why} />}
       {standing.is === "away" && <Away why={standing.why} again={again} />}
       <main>
-        {viewer ? <Editor customerId={customerId} mayReadSchema={mayReadSchema(viewer)} /> : <Waiting standing={standing} />}
+        {viewer && <Editor customerId={customerId} mayReadSchema={mayReadSchema(viewer)} />}
+        {!viewer && (standing.is === "asking" ? <Asking /> : <HowToSignIn />)}
       </main>
     </>
   );
@@ -97,8 +98,7 @@ function Page() {
 /** Where money is real, the schema is for admins only; others may still ask what they know of. */
 const mayReadSchema = ({ mode, scopes }: Viewer): boolean => mode === "TEST" || scopes.includes("ADMIN");
 
-const Waiting = ({ standing }: { standing: Standing }) =>
-  standing.is === "asking" ? <p className="welcome">Asking the gateway who you are …</p> : <HowToSignIn />;
+const Asking = () => <p className="welcome">Asking the gateway who you are …</p>;
 
 createRoot(document.getElementById("explorer")!).render(
   <StrictMode>

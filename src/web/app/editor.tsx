@@ -6,7 +6,7 @@ import "graphiql/style.css";
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import type { Storage } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { type Example, EXAMPLES, UNKNOWN_CUSTOMER } from "./examples";
 import { fetcher } from "./gateway";
 
@@ -57,19 +57,27 @@ const PREFIX = "saifu:";
 const PLUGINS = [EXAMPLES_PLUGIN, HISTORY_PLUGIN];
 const TABS = EXAMPLES.map(({ query, variables }) => ({ query, variables }));
 
+const names = (): string[] => Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+
 /** The browser's own, under names that no other GraphiQL at this address uses; no credential is ever put there. */
 const STORAGE: Storage = {
   getItem: (name) => localStorage.getItem(PREFIX + name),
   setItem: (name, value) => localStorage.setItem(PREFIX + name, value),
   removeItem: (name) => localStorage.removeItem(PREFIX + name),
-  clear: () => localStorage.clear(),
-  length: localStorage.length,
+  clear: () => names().forEach((name) => localStorage.removeItem(name)),
+  get length() {
+    return names().length;
+  },
 };
 
-/** Puts a customer's id where an example still waits for one. */
-function Filled({ customerId }: { customerId: string | null }) {
+/** Puts a customer's id where an example still waits for one, and tells when there is something to type into. */
+function Filled({ customerId, onReady }: { customerId: string | null; onReady: () => void }) {
   const variables = useGraphiQL((state) => state.variableEditor);
+  const isReady = useGraphiQL((state) => Boolean(state.queryEditor && state.variableEditor && state.responseEditor));
 
+  useEffect(() => {
+    if (isReady) onReady();
+  }, [isReady, onReady]);
   useEffect(() => {
     if (!variables || !customerId) return;
     const fill = () => {
@@ -91,23 +99,28 @@ interface Props {
 
 export function Editor({ customerId, mayReadSchema }: Props) {
   const [isFirstVisit] = useState(() => STORAGE.getItem("graphiql:tabState") === null);
+  const [isReady, setReady] = useState(false);
+  const onReady = useCallback(() => setReady(true), []);
   return (
-    <GraphiQL
-      fetcher={fetcher}
-      plugins={PLUGINS}
-      storage={STORAGE}
-      defaultTabs={TABS}
-      // Of the default tabs GraphiQL forgets the first one's variables.
-      {...(isFirstVisit ? { initialVariables: TABS[0]!.variables } : {})}
-      defaultEditorToolsVisibility="variables"
-      // There is one place for the credential, and it is not in here.
-      isHeadersEditorEnabled={false}
-      showPersistHeadersSettings={false}
-      schemaDescription
-      {...(mayReadSchema ? {} : { schema: null })}
-    >
-      <GraphiQL.Logo>{null}</GraphiQL.Logo>
-      <Filled customerId={customerId} />
-    </GraphiQL>
+    // Who turns to another tab before the editors are there would keep the first one's text in it.
+    <div className="editor" inert={!isReady}>
+      <GraphiQL
+        fetcher={fetcher}
+        plugins={PLUGINS}
+        storage={STORAGE}
+        defaultTabs={TABS}
+        // Of the default tabs GraphiQL forgets the first one's variables.
+        {...(isFirstVisit ? { initialVariables: TABS[0]!.variables } : {})}
+        defaultEditorToolsVisibility="variables"
+        // There is one place for the credential, and it is not in here.
+        isHeadersEditorEnabled={false}
+        showPersistHeadersSettings={false}
+        schemaDescription
+        {...(mayReadSchema ? {} : { schema: null })}
+      >
+        <GraphiQL.Logo>{null}</GraphiQL.Logo>
+        <Filled customerId={customerId} onReady={onReady} />
+      </GraphiQL>
+    </div>
   );
 }

@@ -107,7 +107,7 @@ function listenTo(request: FetcherParams): FetcherReturnType {
 const closed = ({ code, reason }: CloseEvent): string =>
   `The websocket was closed with code ${code}${reason ? `: ${reason}` : ""}. Run this again to listen on.`;
 
-/** The operation that is meant. The editor learns its name a moment after the text, so the name may be of another tab. */
+/** The operation that is meant: the editor learns its name a moment after its text, so that may be another tab's. */
 function meant({ query, operationName, variables }: FetcherParams): [FetcherParams, isSubscription: boolean] {
   const document = parse(query);
   const named = getOperationAST(document, operationName);
