@@ -60,6 +60,11 @@ WIDE = {
         + each(80, lambda n: f"fragment F{n} on Customer{{wallets{{currency}}}}"),
         COSTLY,
     ),
+    "fragments side by side": (
+        within(each(140, lambda n: f"...F{n}"))
+        + each(140, lambda n: f"fragment F{n} on Customer{{id name}}"),
+        COSTLY,
+    ),
     "types that overlap": (
         "{node(id:1){%s}}" % ("...on Customer{wallets{id}} ...on Wallet{id} " * 110),
         COSTLY,
@@ -156,16 +161,21 @@ TEXTS = {
 
 DEFINITIONS = {
     "600 operations": (each(300, lambda n: f"query Q{n}{{__typename}}"), COSTLY),
-    "40 operations of one name": ("query Q{__typename} " * 40, WRONG),
-    "40 anonymous operations": ("{__typename}" * 40, WRONG),
+    "24 operations of one name": ("query Q{__typename} " * 24, WRONG),
+    "24 anonymous operations": ("{__typename}" * 24, WRONG),
     "operations by fragments": (
-        each(50, lambda n: f"query Q{n}{{{each(14, lambda other: f'...F{other}')}}}")
+        each(25, lambda n: f"query Q{n}{{{each(14, lambda other: f'...F{other}')}}}")
         + fragments(14, lambda n: "__typename"),
         BAD,
     ),
-    "operations by variables": (
-        each(50, lambda n: f"query Q{n}{{...F}}")
-        + f"fragment F on Query{{customer(id:[{each(700, lambda n: f'$v{n}')}]){{id}}}}",
+    "operations by uses of a variable": (
+        each(25, lambda n: f"query Q{n}($v:ID!){{...F}}")
+        + f"fragment F on Query{{nodes(ids:[{'$v ' * 800}]){{id}}}}",
+        BAD,
+    ),
+    "operations by unknown variables": (
+        each(25, lambda n: f"query Q{n}{{...F}}")
+        + f"fragment F on Query{{nodes(ids:[{each(700, lambda n: f'$v{n}')}]){{id}}}}",
         WRONG,
     ),
     "fragments and no operation": ("fragment F on Query{__typename}", WRONG),

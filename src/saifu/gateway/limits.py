@@ -50,14 +50,14 @@ class Limits:
     document_bytes: int = 64 * 1024
     lines: int = 4_000
     tokens: int = 2_000
-    operations: int = 50
+    operations: int = 25
     fragments: int = 200
     depth: int = 20
     fields: int = 2_000
     root_fields: int = 50
     aliases: int = 60
     directives: int = 100
-    comparisons: int = 15_000
+    comparisons: int = 25_000
     cost: int = 20_000
     errors: int = 5
     cached_documents: int = 1_000
