@@ -26,8 +26,10 @@ from .feed import Feed
 from .gateway import explorer
 from .gateway.documents import Documents
 from .gateway.host import Closer, Rejected
+from .gateway.limits import Limits
 from .gateway.metrics import CONTENT_TYPE, Metrics, Standing
 from .gateway.middleware import REQUEST_ID, Requests
+from .gateway.persisted import trusted
 from .gateway.places import Places
 from .gateway.protocol import SocketProtocol
 from .gateway.service import Service
@@ -38,7 +40,7 @@ from .ids import new_id
 from .keys import Scope
 from .posting import Rules
 from .refusals import Refusal
-from .settings import Settings
+from .settings import Settings, SettingsError
 from .store import ActorType, Store
 from .store_postgres import PostgresStore
 
@@ -123,6 +125,29 @@ class House:
 _NOBODY = "Send `Authorization: Bearer` with an API key or a customer session that is good."
 
 
+def documents_of(settings: Settings) -> Documents:
+    """The documents that are served, within the limits of the settings (A61, A62).
+
+    Raises:
+        SettingsError: the file of trusted documents cannot be used, or is missing where only those are run.
+    """
+    limits = Limits(
+        document_bytes=settings.max_document_bytes,
+        tokens=settings.max_tokens,
+        depth=settings.max_depth,
+        aliases=settings.max_aliases,
+        cost=settings.max_cost,
+    )
+    manifest, only = settings.trusted_documents, settings.trusted_only
+    if only and manifest is None:
+        raise SettingsError(["  SAIFU_TRUSTED_ONLY needs a file of documents: set SAIFU_TRUSTED_DOCUMENTS."])
+    try:
+        texts = trusted(manifest) if manifest else None
+        return Documents(schema.core, limits, trusted=texts, only_trusted=only)
+    except (OSError, ValueError) as error:
+        raise SettingsError([f"  SAIFU_TRUSTED_DOCUMENTS cannot be used: {error}"]) from error
+
+
 def build_app(
     settings: Settings,
     *,
@@ -148,7 +173,7 @@ def build_app(
         on_result=house.metrics.count,
     )
     sockets = Sockets(
-        Service(schema.core, house, Documents(schema.core)),
+        Service(schema.core, house, documents_of(settings)),
         house,
         places=Places(settings.sockets_per_credential, settings.sockets_per_address, "sockets"),
         allowed_origins=settings.allowed_origins,
