@@ -88,7 +88,7 @@ class Report:
 
 
 class Scripts:
-    """Node programs, each run once; their packages are installed."""
+    """Node programs, each run once with the gateway's address and key; their packages are installed."""
 
     def __init__(self, running: Running) -> None:
         self._running = running

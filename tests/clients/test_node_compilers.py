@@ -1,11 +1,16 @@
 """Compilers from npm over the printed schema: what they make is type-checked strictly, and run against the gateway."""
 
+import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.clients.running import NODE, SCHEMA, Running, cases_of, done, passes
+from tests.clients.running import NODE, SCHEMA, Running, Scripts, cases_of, done, passes
+from tests.conftest import ADMIN_KEY
+from tests.databases import copy_of
+from tests.gateway import Gateway
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +30,9 @@ def relay(sources: Path) -> Path:
     folder = sources / "relay"
     (folder / "__generated__").mkdir()
     done([program("relay-compiler")], folder)
+    (folder / "persisted").mkdir()
+    (folder / "persisted.json").write_text("{}")
+    done([program("relay-compiler"), "persisted.config.json"], folder)
     done([program("tsc")], folder)
     return folder
 
@@ -36,6 +44,20 @@ def codegen(sources: Path) -> Path:
     done([program("graphql-codegen"), "--config", "codegen.ts"], folder)
     done([program("tsc")], folder)
     return sources / "built" / "codegen"
+
+
+@pytest.fixture(scope="session")
+def trusted(template_url: str, sources: Path, relay: Path, codegen: Path) -> Iterator[Scripts]:
+    """Scripts against a gateway that runs only what both compilers have written down."""
+    manifests = [relay / "persisted.json", sources / "codegen" / "gql" / "persisted-documents.json"]
+    texts = {name: text for path in manifests for name, text in json.loads(path.read_text()).items()}
+    (sources / "trusted.json").write_text(json.dumps(texts))
+    settings = {"SAIFU_TRUSTED_DOCUMENTS": str(sources / "trusted.json"), "SAIFU_TRUSTED_ONLY": "true"}
+    with (
+        copy_of(template_url, sources) as url,
+        Running(Gateway(url, ADMIN_KEY, environment=settings)).started() as trusting,
+    ):
+        yield Scripts(trusting)
 
 
 def program(name: str) -> str:
@@ -68,6 +90,12 @@ def test_graphql_codegen_makes_the_same_of_what_the_gateway_says_of_itself(
     asked = {"GATEWAY": running.url, "KEY": running.key, "INTO": "asked/"}
     done([program("graphql-codegen"), "--config", "codegen.ts"], folder, environment=asked)
     assert texts(folder / "asked") == texts(folder / "gql")
+
+
+@pytest.mark.parametrize("case", cases_of("trusted.mjs"))
+def test_trusted_documents(trusted: Scripts, sources: Path, case):
+    """A62."""
+    passes(trusted, sources / "trusted.mjs", case)
 
 
 def texts(folder: Path) -> dict[str, str]:
