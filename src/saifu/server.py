@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import uvicorn
@@ -23,20 +25,23 @@ from schema.outcome import dressed
 from . import health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
 from .feed import Feed
-from .gateway import explorer
+from .gateway.admission import Admission
 from .gateway.documents import Documents
+from .gateway.explorer import Explorer
 from .gateway.host import Closer, Rejected
+from .gateway.http_protocol import HttpProtocol
 from .gateway.limits import Limits
 from .gateway.metrics import CONTENT_TYPE, Metrics, Standing
 from .gateway.middleware import REQUEST_ID, Requests
 from .gateway.persisted import trusted
 from .gateway.places import Places
 from .gateway.protocol import SocketProtocol
+from .gateway.rates import Rate, Rates
 from .gateway.service import Service
 from .gateway.sockets import Sockets
 from .gateway.transport_ws import UNAUTHORIZED, Manners
 from .gateway.view import View
-from .ids import new_id
+from .ids import new_id, prefix_of
 from .keys import Scope
 from .posting import Rules
 from .refusals import Refusal
@@ -47,6 +52,19 @@ from .store_postgres import PostgresStore
 SEND_TIMEOUT_S = 10.0
 LARGEST_MESSAGE_BYTES = 64 * 1024
 CORS_MAX_AGE_S = 600
+# Longer than the 60 s after which the usual load balancers give up a connection, so that it is never us who closes
+# one in the moment in which they use it.
+KEEP_ALIVE_S = 75
+BURST_S = 5
+"""How many seconds' worth of requests may come at once."""
+# What Apollo's and other clients add to a request; without leave a browser would not send it.
+HEADERS_OF_CLIENTS = (
+    "Apollo-Require-Preflight",
+    "Apollographql-Client-Name",
+    "Apollographql-Client-Version",
+    "GraphQL-Preflight",
+)
+WEB = Path(__file__).resolve().parents[1] / "web"
 
 
 class House:
@@ -164,18 +182,20 @@ def build_app(
         send_timeout_s: how long a socket may refuse to take a message before it is cut (A54).
     """
     house = House(settings, store, recheck_s)
-    page = explorer.page() if settings.mode == "test" else None
+    service = Service(schema.core, house, documents_of(settings))
+    places = Places(settings.sockets_per_credential, settings.sockets_per_address, "sockets and streams")
+    explorer = _explorer(settings)
     view = View(
-        schema,
+        service,
         house,
-        page=page,
-        page_policy=explorer.policy(page) if page else "",
+        Admission(house, _rates(settings), places),
+        page=explorer.page if explorer else None,
         on_result=house.metrics.count,
     )
     sockets = Sockets(
-        Service(schema.core, house, documents_of(settings)),
+        service,
         house,
-        places=Places(settings.sockets_per_credential, settings.sockets_per_address, "sockets"),
+        places=places,
         allowed_origins=settings.allowed_origins,
         manners=Manners(send_within_s=send_timeout_s, drain_within_s=settings.drain_timeout_s),
     )
@@ -203,6 +223,7 @@ def build_app(
                 return JSONResponse(no.body, no.status, no.headers)
         gauges = await health.gauges(store, house.feed)
         gauges["open_sockets"] = ("Websocket connections.", len(sockets))
+        gauges["open_http_streams"] = ("Subscriptions over HTTP.", view.streams)
         return Response(
             house.metrics.text(Standing(gauges, house.feed.seen)), headers={"content-type": CONTENT_TYPE}
         )
@@ -211,23 +232,47 @@ def build_app(
         routes=[
             Route("/graphql", cast("Any", view)),
             WebSocketRoute("/graphql", cast("Any", sockets)),
+            *(explorer.routes if explorer else ()),
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
         ],
         middleware=[
             Middleware(Requests, new_id=partial(new_id, "req"), in_request=logs.in_request),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.allowed_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=("Authorization", "Content-Type", REQUEST_ID),
-                expose_headers=(REQUEST_ID,),
-                max_age=CORS_MAX_AGE_S,
-            ),
+            *_for_other_origins(settings),
         ],
         lifespan=lifespan,
     )
+
+
+def _rates(settings: Settings) -> Rates:
+    """Keys are held by servers, sessions by somebody's browser."""
+    key, session, address = (
+        Rate(per_s, per_s * BURST_S) if per_s else None
+        for per_s in (settings.rate_per_key, settings.rate_per_session, settings.rate_per_address)
+    )
+    return Rates(lambda id: key if prefix_of(id) == "key" else session, address, monotonic)
+
+
+def _explorer(settings: Settings) -> Explorer | None:
+    wanted = settings.explorer == "on" or (settings.explorer == "auto" and settings.mode == "test")
+    return Explorer.of(WEB) if wanted else None
+
+
+def _for_other_origins(settings: Settings) -> list[Middleware]:
+    """Lets pages of other origins call; where there are none, a browser keeps them out by itself (CORS)."""
+    if not settings.allowed_origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", REQUEST_ID, *HEADERS_OF_CLIENTS),
+            expose_headers=(REQUEST_ID, "Retry-After"),
+            max_age=CORS_MAX_AGE_S,
+        )
+    ]
 
 
 def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
@@ -236,7 +281,7 @@ def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=HttpProtocol,
         loop="uvloop",
         ws=SocketProtocol,
         ws_max_size=LARGEST_MESSAGE_BYTES,
@@ -246,6 +291,10 @@ def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        # Whoever may say for whom it speaks could say anybody, so by default nobody may.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_graceful_shutdown=settings.drain_timeout_s,
     )
 

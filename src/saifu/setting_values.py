@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
@@ -182,6 +182,19 @@ def business_id(raw: Any) -> str:
 def origins(raw: Any) -> tuple[str, ...]:
     """Browser origins, written as browsers send them: lower case, and no port where it is the scheme's own."""
     return tuple(_origin(each) for each in (raw.split(",") if isinstance(raw, str) else raw))
+
+
+def networks(raw: Any) -> tuple[str, ...]:
+    """Addresses and networks, each in its shortest form."""
+    try:
+        return tuple(_network(each) for each in (raw.split(",") if isinstance(raw, str) else raw))
+    except ValueError:
+        raise ValueError("must be IP addresses or networks, 192.0.2.7 or 10.0.0.0/8") from None
+
+
+def _network(raw: str) -> str:
+    network = ip_network(raw.strip())
+    return str(network.network_address if network.num_addresses == 1 else network)
 
 
 def _by_currency(raw: Any, read: Reader) -> Mapping[str, Any]:

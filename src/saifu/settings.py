@@ -173,6 +173,30 @@ class Settings(BaseSettings):
         "speaks (X-Forwarded-For), or all its clients are one address.",
         examples=["1000"],
     )
+    rate_per_key: Annotated[int, PlainValidator(values.whole(0, 1_000_000))] = Field(
+        default=20_000,
+        description="How many requests per second one API key may send, in each process; 5 s' worth at once; 0 is no "
+        "limit. This and the next two do not count for messages on websockets.",
+        examples=["500"],
+    )
+    rate_per_session: Annotated[int, PlainValidator(values.whole(0, 1_000_000))] = Field(
+        default=50,
+        description="How many requests per second one customer session may send, in each process; 5 s' worth at "
+        "once; 0 is no limit.",
+        examples=["20"],
+    )
+    rate_per_address: Annotated[int, PlainValidator(values.whole(0, 1_000_000))] = Field(
+        default=20,
+        description="How many requests per second with a wrong credential, or none, one address may send, in each "
+        "process; 5 s' worth at once; 0 is no limit.",
+        examples=["5"],
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, PlainValidator(values.networks)] = Field(
+        default=(),
+        description="Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; "
+        "without it a client is who connects.",
+        examples=["10.0.0.0/8,192.0.2.7"],
+    )
     drain_timeout_s: Annotated[int, PlainValidator(values.whole(0, 600))] = Field(
         default=10,
         description="How many seconds requests get to finish when the program is told to stop.",

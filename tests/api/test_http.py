@@ -184,7 +184,7 @@ async def test_variables_in_an_address_are_read_as_strictly(client: Api, variabl
 async def test_other_methods_are_told_which_there_are(client: Api, method: str) -> None:
     answer = await client.http.request(method, "/graphql", headers=_authorized())
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
 async def test_pages_of_listed_origins_may_call_and_others_may_not(
@@ -333,9 +333,9 @@ async def test_a_frame_beyond_the_limit_closes_the_socket(server: Served) -> Non
 
 async def test_a_slow_body_is_not_waited_for(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """SERVING trap 14."""
-    from saifu.gateway import requests
+    from saifu.gateway import http_requests
 
-    monkeypatch.setattr(requests, "BODY_WITHIN_S", 0.3)
+    monkeypatch.setattr(http_requests, "BODY_WITHIN_S", 0.3)
 
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     head = (

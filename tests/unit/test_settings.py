@@ -48,6 +48,8 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
     assert not settings.low_balance_thresholds
     assert (settings.business_id, settings.log_format, settings.log_level) == ("bus_default", "auto", "info")
     assert settings.drain_timeout_s == 10
+    assert (settings.rate_per_key, settings.rate_per_session, settings.rate_per_address) == (20_000, 50, 20)
+    assert settings.trusted_proxies == ()
     assert (settings.explorer, settings.trusted_documents, settings.trusted_only) == (
         "auto",
         None,
@@ -89,6 +91,10 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
         ),
         ("SAIFU_SOCKETS_PER_CREDENTIAL", "10000", 10_000),
         ("SAIFU_SOCKETS_PER_ADDRESS", "1", 1),
+        ("SAIFU_RATE_PER_KEY", "0", 0),
+        ("SAIFU_RATE_PER_SESSION", "5", 5),
+        ("SAIFU_RATE_PER_ADDRESS", "1000000", 1_000_000),
+        ("SAIFU_TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.7,::1", ("10.0.0.0/8", "192.0.2.7", "::1")),
         ("SAIFU_DRAIN_TIMEOUT_S", "0", 0),
         ("SAIFU_EXPLORER", "On", "on"),
         ("SAIFU_MAX_COST", "500", 500),
@@ -192,6 +198,12 @@ def test_a_right_value_is_read_as_what_it_says(monkeypatch, name, text, value):
         ("SAIFU_ALLOWED_ORIGINS", "https://a.example,,https://b.example", "must be browser origins"),
         ("SAIFU_SOCKETS_PER_CREDENTIAL", "0", "must be a whole number from 1 to 1000000"),
         ("SAIFU_SOCKETS_PER_ADDRESS", "many", "must be a whole number from 1 to 1000000"),
+        ("SAIFU_RATE_PER_KEY", "-1", "must be a whole number from 0 to 1000000"),
+        ("SAIFU_RATE_PER_SESSION", "1.5", "must be a whole number from 0 to 1000000"),
+        ("SAIFU_RATE_PER_ADDRESS", "none", "must be a whole number from 0 to 1000000"),
+        ("SAIFU_TRUSTED_PROXIES", "*", "must be IP addresses or networks, 192.0.2.7 or 10.0.0.0/8"),
+        ("SAIFU_TRUSTED_PROXIES", "proxy.internal", "must be IP addresses or networks"),
+        ("SAIFU_TRUSTED_PROXIES", "10.0.0.1/8", "must be IP addresses or networks"),
         ("SAIFU_DRAIN_TIMEOUT_S", "601", "must be a whole number from 0 to 600"),
         ("SAIFU_DRAIN_TIMEOUT_S", "ten", "must be a whole number from 0 to 600"),
     ],

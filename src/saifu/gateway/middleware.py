@@ -1,31 +1,33 @@
 """What every request gets: an id, headers that keep browsers careful, a line in the log, and an answer to faults."""
 
 import re
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from time import perf_counter
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .host import Rejected
+from .requests import encoded
 
 log = structlog.get_logger(__name__)
 
 REQUEST_ID = "x-request-id"
-_GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}", re.ASCII)
+_REQUEST_ID = REQUEST_ID.encode()
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9_.:-]{8,64}")
 _QUIET_PATHS = ("/health/", "/metrics")
-_CAREFUL = {
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-}
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_KEEPING = (b"cache-control", b"no-store")
+_CAREFUL = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+# What an answer may say itself; the others are the same for all.
+_DEFAULTS = (_POLICY, _KEEPING)
 
 
 class Requests:
@@ -51,11 +53,10 @@ class Requests:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(REQUEST_ID, "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else self._new_id()
+        request_id = self._given_id(scope) or self._new_id()
         scope.setdefault("state", {})["request_id"] = request_id
         with self._in_request(request_id):
-            await self._handle(scope, receive, _Answer(scope, send, request_id))
+            await self._handle(scope, receive, _Answer(send, request_id))
 
     async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         started = perf_counter()
@@ -65,7 +66,7 @@ class Requests:
             log.exception("request_failed", path=scope["path"])
             if scope["type"] != "http" or answer.status:
                 raise
-            await answer.fault(scope, receive)
+            await answer.fault()
         if scope["type"] == "http" and not scope["path"].startswith(_QUIET_PATHS):
             log.info(
                 "request",
@@ -75,36 +76,50 @@ class Requests:
                 duration_ms=round((perf_counter() - started) * 1_000, 2),
             )
 
+    @staticmethod
+    def _given_id(scope: Scope) -> str | None:
+        for name, value in scope["headers"]:
+            if name == _REQUEST_ID:
+                return value.decode() if _GIVEN_ID.fullmatch(value) else None
+        return None
+
 
 class _Answer:
     """Sends what the application says, with the headers of the house."""
 
-    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
-        self._scope = scope
+    __slots__ = ("_id", "_send", "status")
+
+    def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self._id = request_id
         self.status = 0
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
+        kind = message["type"]
+        if kind == "http.response.start":
             self.status = message["status"]
             self._add_headers(message, _CAREFUL)
-        elif message["type"] == "websocket.accept":
-            self._add_headers(message, {})
+        elif kind == "websocket.accept":
+            self._add_headers(message, ())
         await self._send(message)
 
-    async def fault(self, scope: Scope, receive: Receive) -> None:
+    async def fault(self) -> None:
         """Answer for a fault of ours: a reference for the client, the details in the log (A26)."""
         no = Rejected(
             500,
             "INTERNAL_SERVER_ERROR",
-            f"Something went wrong on our side. Quote the reference {self._request_id} when you report it.",
+            f"Something went wrong on our side. Quote the reference {self._id} when you report it.",
         )
-        await JSONResponse(no.body, no.status)(scope, receive, self.send)
+        body = encoded(no.body)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await self.send({"type": "http.response.start", "status": no.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
 
-    def _add_headers(self, message: MutableMapping[str, Any], careful: dict[str, str]) -> None:
-        message.setdefault("headers", [])
-        headers = MutableHeaders(scope=message)
-        for name, value in careful.items():
-            headers.setdefault(name, value)
-        headers[REQUEST_ID] = self._request_id
+    def _add_headers(self, message: Message, careful: tuple[tuple[bytes, bytes], ...]) -> None:
+        headers: list[Any] = list(message.get("headers", ()))
+        if careful:
+            said = {name for name, _ in headers}
+            headers += [each for each in _DEFAULTS if each[0] not in said]
+            headers += careful
+        headers.append((_REQUEST_ID, self._id.encode()))
+        message["headers"] = headers

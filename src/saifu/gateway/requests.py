@@ -1,24 +1,15 @@
-"""What a client sends, read strictly: anything malformed is a 4xx with a code, never a fault of ours."""
+"""What a client asks for, read strictly: anything malformed is a 4xx with a code, never a fault of ours.
 
-import asyncio
+Of a key that a JSON object holds twice the last one counts, as with every reader a client is likely to have.
+"""
+
 import json
-import re
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 
 import orjson
-from graphql import GraphQLError, OperationDefinitionNode, parse
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
 
 from .host import Rejected
-
-LARGEST_BODY_BYTES = 1024 * 1024
-BODY_WITHIN_S = 30.0
-JSON_TYPE = "application/json"
-_OPERATION = re.compile(r"\b(?:query|mutation|subscription)\b|}\s*{")
-_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +41,6 @@ class Request:
 
 def bad(message: str, status: int = 400, **headers: str) -> Rejected:
     return Rejected(status, "BAD_USER_INPUT", message, **headers)
-
-
-async def read(request: HttpRequest) -> Request:
-    """The GraphQL request that an HTTP request carries.
-
-    Raises:
-        Rejected: the request is not one, or is too large or too slow.
-    """
-    if request.method == "GET":
-        return operation(_from_query_string(request))
-    content_type = Message()
-    content_type["content-type"] = request.headers.get("content-type", "")
-    if content_type.get_content_type() != JSON_TYPE:
-        # Also what keeps forms of other sites out: this type needs a preflight (A60).
-        raise bad(f"Send the request as {JSON_TYPE}.", 415)
-    if (content_type.get_param("charset") or "utf-8") not in {"utf-8", "utf8", "UTF-8"}:
-        raise bad("JSON is UTF-8.", 415)
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise bad("Send the body as it is, without a content encoding.", 415)
-    return operation(parsed(await _body(request)))
 
 
 def operation(sent: Any) -> Request:
@@ -109,58 +80,12 @@ def _document_id(sent: dict[str, Any]) -> str | None:
     return given
 
 
-def refuse_ambiguity(operation: Request) -> None:
-    """Refuse a document of several operations that does not say which one is meant.
-
-    Strawberry would run the first, and the first may move money.
-
-    Raises:
-        Rejected: BAD_USER_INPUT; PERSISTED_QUERY_NOT_FOUND for a document that was named, not sent.
-    """
-    if operation.query is None:
-        raise Rejected(400, "PERSISTED_QUERY_NOT_FOUND", "PersistedQueryNotFound")
-    # Parsing twice is only for the few documents that look as if they had several.
-    if operation.name is not None or len(_OPERATION.findall(operation.query)) < _SEVERAL:
-        return
-    try:
-        document = parse(operation.query)
-    except GraphQLError:
-        return
-    if sum(isinstance(each, OperationDefinitionNode) for each in document.definitions) >= _SEVERAL:
-        raise bad("The document has several operations: say which one by `operationName`.")
-
-
 def parsed(text: bytes | str) -> Any:
     """Strict JSON: no NaN, no broken UTF-8, no bottomless nesting."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise bad("The request is not valid JSON.") from None
-
-
-def _from_query_string(request: HttpRequest) -> dict[str, Any]:
-    sent: dict[str, Any] = dict(request.query_params)
-    for name in ("variables", "extensions"):
-        if sent.get(name):
-            sent[name] = parsed(sent[name])
-        else:
-            sent.pop(name, None)
-    return sent
-
-
-async def _body(request: HttpRequest) -> bytes:
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY_BYTES:
-                    raise bad(f"A request has at most {LARGEST_BODY_BYTES} bytes.", 413, connection="close")
-    except TimeoutError:
-        raise bad("The request took too long to arrive.", 408, connection="close") from None
-    except ClientDisconnect:
-        raise bad("The client went away.", 400) from None
-    return bytes(body)
 
 
 def encoded(answer: Any) -> bytes:

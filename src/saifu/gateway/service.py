@@ -71,7 +71,10 @@ class Service:
         except GraphQLError as error:
             return self._refusal([error], operation.document, variables, context)
         result = await self._executor.execute(operation, variables, context)
-        return self._answer(result, operation, variables, context)
+        answer = self._answer(result, operation, variables, context)
+        if answer.executed:
+            answer.extensions["cost"] = self._cost(operation, variables)
+        return answer
 
     async def subscribe(
         self, operation: Operation, request: Request, context: Any
@@ -98,9 +101,24 @@ class Service:
         variables: Mapping[str, Any],
         context: Any,
     ) -> AsyncGenerator[Answer, None]:
-        async with aclosing(results):
-            async for result in results:
-                yield self._answer(result, operation, variables, context)
+        try:
+            async with aclosing(results):
+                async for result in results:
+                    yield self._answer(result, operation, variables, context)
+        except Exception as fault:  # noqa: BLE001 - the source failed; `dress` tells the client, and the log
+            error = (
+                fault if isinstance(fault, GraphQLError) else GraphQLError(str(fault), original_error=fault)
+            )
+            yield self._refusal([error], operation.document, variables, context)
+
+    def _cost(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, int]:
+        """What an answer says of its price (A61).
+
+        `remaining` is what the same operation could still have asked for: the limit is per operation, and nothing
+        adds up from one request to the next.
+        """
+        requested, limit = operation.cost(variables), self._documents.limits.cost
+        return {"requested": requested, "limit": limit, "remaining": limit - requested}
 
     def _answer(
         self, result: ExecutionResult, operation: Operation, variables: Mapping[str, Any], context: Any

@@ -1,111 +1,206 @@
-"""The GraphQL endpoint over HTTP, and the door to the one over websocket."""
+"""The GraphQL endpoint over HTTP (A60): from a request to its answer, or to the stream of its answers.
 
-from collections.abc import Callable, Sequence
+The status tells of the GraphQL request only where the client takes `application/graphql-response+json`: 400 when
+nothing ran, 200 when something did. With `application/json` every well-formed request is answered with 200, as clients
+of that type expect. What is wrong with the HTTP request has its own 4xx with either.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from graphql import OperationType
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry import Schema
-from strawberry.asgi import GraphQL
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
-from strawberry.types.execution import ExecutionResult, PreExecutionError
-from strawberry.types.graphql import OperationType
 
-from . import requests
+from . import http_requests, negotiation
+from .admission import Admission
+from .documents import Invalid, Operation
 from .host import Host, Rejected
+from .http_protocol import EXTENSION
+from .http_requests import Head
+from .negotiation import Accepted
+from .requests import Request, bad, encoded
+from .service import Answer, Service
+from .streaming import HEARTBEAT_S, Stream
 
-_ALLOWED = {
-    "GET": {OperationType.QUERY},
-    "POST": {OperationType.QUERY, OperationType.MUTATION},
-}
+_ALLOW = "GET, HEAD, POST, OPTIONS"
+_READING = frozenset({"GET", "HEAD"})
+_VARY = (b"vary", b"accept")
+# What stands between the client and us, such as nginx, is not to wait for the end of a stream before it passes it on.
+_STREAM_HEADERS = ((b"x-accel-buffering", b"no"),)
+_NOT_FOR_ASKING = frozenset({401, 403, 429})
+"""Statuses that say more than 400 of a request that was not executed."""
+_OUR_FAULT = 500
+_NOT_ACCEPTABLE = (
+    "Accept application/graphql-response+json or application/json; for subscriptions also text/event-stream or "
+    "multipart/mixed;subscriptionSpec=1.0."
+)
+_NO_STREAM = (
+    "A subscription is answered by a stream: name text/event-stream or multipart/mixed;subscriptionSpec=1.0 in "
+    "Accept, or use websocket, protocol graphql-transport-ws."
+)
 
 
-class View(GraphQL[Any, None]):
-    """Strawberry's ASGI view with its HTTP half replaced.
+class _Exchange:
+    """One request, and what it takes to answer it."""
+
+    __slots__ = ("accepted", "head", "receive", "scope", "send", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.started = perf_counter()
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.head = Head(scope["headers"])
+        self.accepted = negotiation.ANY
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    async def answer(
+        self, status: int, body: bytes, content_type: bytes, more: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), _VARY, *more]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        shown = b"" if self.method == "HEAD" else body
+        await self.send({"type": "http.response.body", "body": shown})
+
+
+class View:
+    """GraphQL over HTTP, as an ASGI application.
 
     Args:
-        schema: what is served.
+        service: what is served.
         host: who is let in.
-        page: the explorer's page for a browser, or None where there is none.
-        page_policy: the content security policy the page needs.
-        on_result: told of each operation over HTTP: its kind, the codes of its errors, and how many seconds it took.
+        admission: lets callers in, as often and as many at once as they may.
+        page: answers a browser that opens the endpoint; None where there is nothing to see.
+        on_result: told of each operation: its kind, the codes of its errors, and how many seconds it took. Of a
+            stream it is told when it begins.
     """
 
     def __init__(
         self,
-        schema: Schema,
+        service: Service,
         host: Host,
+        admission: Admission,
         *,
-        page: str | None,
-        page_policy: str,
+        page: Callable[[HttpRequest], Response] | None,
         on_result: Callable[[str, Sequence[str], float], None],
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
-        super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self.host = host
-        self.page = page
-        self.page_policy = page_policy
-        self.on_result = on_result
+        self._service = service
+        self._host = host
+        self._admission = admission
+        self._page = page
+        self._on_result = on_result
+        self._heartbeat_s = heartbeat_s
+        self.streams = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        started = perf_counter()
+        exchange = _Exchange(scope, receive, send)
         try:
-            response = await self._answer(request, started)
+            await self._answer(exchange)
         except Rejected as no:
-            self.on_result("none", [no.code], perf_counter() - started)
-            response = _json(no.body, no.status, no.headers)
-        await response(scope, receive, send)
+            self._on_result("none", [no.code], perf_counter() - exchange.started)
+            more = [(name.encode(), value.encode()) for name, value in no.headers.items()]
+            content_type = exchange.accepted.result or negotiation.JSON
+            await exchange.answer(no.status, encoded(no.body), content_type, more)
 
-    def decode_json(self, data: str | bytes) -> object:
-        return requests.parsed(data)
+    async def _answer(self, exchange: _Exchange) -> None:
+        method, head = exchange.method, exchange.head
+        if method != "POST":
+            if method == "OPTIONS":
+                await exchange.answer(204, b"", b"", [(b"allow", _ALLOW.encode())])
+                return
+            if method not in _READING:
+                raise bad("Use POST, or GET for queries.", 405, allow=_ALLOW)
+            if self._is_for_browser(exchange):
+                assert self._page is not None
+                await self._page(HttpRequest(exchange.scope))(exchange.scope, exchange.receive, exchange.send)
+                return
+        accepted = exchange.accepted = negotiation.accepted(head.accept)
+        request_id = exchange.scope.get("state", {}).get("request_id", "")
+        context = await self._admission.admit(head.credential, exchange.scope.get("client"), request_id)
+        if accepted.result is None and accepted.stream is None:
+            raise bad(_NOT_ACCEPTABLE, 406)
+        request = await http_requests.read(exchange.scope, exchange.receive, head)
+        await self._run(exchange, request, context)
 
-    async def _answer(self, request: Request, started: float) -> Response:
-        if request.method not in _ALLOWED:
-            raise requests.bad("Use POST, or GET for queries.", 405, allow="GET, POST")
-        if self._is_for_browser(request):
-            return HTMLResponse(self.page, headers={"content-security-policy": self.page_policy})
-        context = await self.host.admit(request.headers.get("authorization"), request.state.request_id)
-        operation = await requests.read(request)
-        requests.refuse_ambiguity(operation)
-        result = await self._execute(request.method, operation, context)
-        errors = [error.formatted for error in result.errors or ()]
-        codes = [str(e.get("extensions", {}).get("code", "")) for e in errors]
-        self.on_result(operation.kind, codes, perf_counter() - started)
-        body: dict[str, Any] = {"errors": errors} if errors else {}
-        if not isinstance(result, PreExecutionError):
-            body["data"] = result.data
-        if result.extensions:
-            body["extensions"] = result.extensions
-        return _json(body, 200, {})
-
-    async def _execute(self, method: str, operation: requests.Request, context: Any) -> ExecutionResult:
+    async def _run(self, exchange: _Exchange, request: Request, context: Any) -> None:
         try:
-            result = await self.schema.execute(
-                operation.query,
-                variable_values=operation.variables,
-                context_value=context,
-                operation_name=operation.name,
-                allowed_operation_types=_ALLOWED[method],
-            )
-        except CannotGetOperationTypeError:
-            raise requests.bad("The document has no operation of that name.") from None
-        except InvalidOperationTypeError as wrong:
-            raise _wrong_kind(method, wrong.operation_type) from None
-        assert isinstance(result, ExecutionResult), "there is no incremental delivery here"
-        return result
+            operation = self._service.begin(request, context)
+        except Invalid as invalid:
+            await self._finish(exchange, request.kind, self._service.refused(invalid, request, context))
+            return
+        kind = operation.kind
+        if kind is OperationType.SUBSCRIPTION:
+            await self._listen(exchange, operation, request, context)
+            return
+        if kind is OperationType.MUTATION and exchange.method != "POST":
+            raise bad(f"A mutation needs POST, not {exchange.method}.", 405, allow="POST")
+        with self._admission.under_way(context, query=kind is OperationType.QUERY):
+            answer = await self._service.execute(operation, request, context)
+        await self._finish(exchange, kind.value, answer)
 
-    def _is_for_browser(self, request: Request) -> bool:
-        wanted = request.method == "GET" and "query" not in request.query_params
-        return wanted and self.page is not None and "text/html" in request.headers.get("accept", "")
+    async def _finish(self, exchange: _Exchange, kind: str, answer: Answer) -> None:
+        body = encoded(answer.body())
+        accepted = exchange.accepted
+        if accepted.result is None:
+            assert accepted.stream is not None
+            framing = accepted.stream
+            whole = framing.opening + framing.event(body) + framing.complete
+            await exchange.answer(200, whole, framing.content_type)
+        else:
+            await exchange.answer(_status(answer, accepted), body, accepted.result)
+        self._on_result(kind, answer.codes, perf_counter() - exchange.started)
+
+    async def _listen(
+        self, exchange: _Exchange, operation: Operation, request: Request, context: Any
+    ) -> None:
+        framing = exchange.accepted.stream
+        if framing is None:
+            raise bad(_NO_STREAM, 406)
+        if exchange.method == "HEAD":
+            raise bad("A subscription has no head without its body.", 405, allow="GET, POST")
+        with ExitStack() as held:
+            held.enter_context(self._admission.place(context, exchange.scope.get("client")))
+            begun = await self._service.subscribe(operation, request, context)
+            if isinstance(begun, Answer):
+                await self._finish(exchange, operation.kind.value, begun)
+                return
+            self._on_result(operation.kind.value, [], perf_counter() - exchange.started)
+            stream = Stream(framing, exchange.receive, exchange.send, self._heartbeat_s)
+            held.enter_context(self._watched(exchange.scope, stream, context))
+            headers = [(b"content-type", framing.content_type), _VARY, *_STREAM_HEADERS]
+            await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
+            await stream.run(begun)
+
+    @contextmanager
+    def _watched(self, scope: Scope, stream: Stream, context: Any) -> Iterator[None]:
+        """Within it the stream ends with its credential, and with the server."""
+        connection = scope.get("extensions", {}).get(EXTENSION, {})
+        connection["on_shutdown"] = stream.interrupt
+        self.streams += 1
+        try:
+            with self._host.open_socket(context, stream.close):
+                yield
+        finally:
+            self.streams -= 1
+            connection.pop("on_shutdown", None)
+
+    def _is_for_browser(self, exchange: _Exchange) -> bool:
+        wanted = self._page is not None and negotiation.takes_html(exchange.head.accept)
+        return wanted and not http_requests.asks_for_something(exchange.scope)
 
 
-def _wrong_kind(method: str, kind: OperationType) -> Rejected:
-    if kind is OperationType.SUBSCRIPTION:
-        return requests.bad("Subscriptions run over websocket, protocol graphql-transport-ws.")
-    return requests.bad(f"A {kind.value} needs POST, not {method}.", 405, allow="POST")
-
-
-def _json(body: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
-    return Response(requests.encoded(body), status, headers, media_type=requests.JSON_TYPE)
+def _status(answer: Answer, accepted: Accepted) -> int:
+    if answer.executed or not accepted.strict:
+        return 200
+    status = answer.errors[0].get("extensions", {}).get("httpStatus") if answer.errors else None
+    if isinstance(status, int) and (status in _NOT_FOR_ASKING or status >= _OUR_FAULT):
+        return status
+    return 400
