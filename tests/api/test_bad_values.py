@@ -189,10 +189,7 @@ async def test_what_is_wrong_with_a_huge_number_is_said(client: Api) -> None:
 
 async def test_a_document_too_tangled_to_be_validated_is_no_bad_value(client: Api) -> None:
     """A26."""
-    fragments = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(500))
+    fragments = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(150))
     for asked in ("{ ...F0 } " + fragments, "{ " + "nothing " * 200 + "}"):
         answer = await client.ask(asked)
-        assert "Validation aborted." in answer.body["errors"][-1]["message"]
-        assert {error["extensions"]["code"] for error in answer.body["errors"]} == {
-            "GRAPHQL_VALIDATION_FAILED"
-        }
+        assert [error["extensions"]["code"] for error in answer.body["errors"]] == ["QUERY_TOO_COSTLY"]

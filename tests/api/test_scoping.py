@@ -183,8 +183,8 @@ async def test_more_than_a_hundred_ids_are_refused(client: Api) -> None:
 
 
 async def test_nested_edges_lead_nowhere_else(two: Two) -> None:
-    found = await two.session.execute("""{ customers { nodes { id
-      wallets { customerId customer { id } entries { nodes { customerId wallet { customerId } customer { id }
+    found = await two.session.execute("""{ customers(first: 3) { nodes { id
+      wallets { customerId customer { id } entries(first: 10) { nodes { customerId wallet { customerId } customer { id }
         lots { lot { customerId wallet { customerId } originEntry { customerId } } } } } }
       ledgerEntries { nodes { customerId } } events { nodes { customerId customer { id } object { id } } } } } }""")
     text = str(found)

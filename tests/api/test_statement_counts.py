@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from saifu.settings import Settings
 from saifu.store import Store, Tx
 from tests.builders import a_customer, post
 from tests.client import Api
@@ -41,6 +42,12 @@ def counted(store: Store) -> Iterator[list[int]]:
         yield counts
     finally:
         store.read = read  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """A hundred of everything in a hundred of everything costs more than is allowed by default."""
+    return settings.model_copy(update={"max_cost": 1_000_000})
 
 
 @pytest.fixture
