@@ -88,10 +88,16 @@ class Report:
 
 
 class Scripts:
-    """Node programs, each run once with the gateway's address and key; their packages are installed."""
+    """Node programs, each run once with the gateway's address and a key; their packages are installed.
 
-    def __init__(self, running: Running) -> None:
+    Args:
+        running: the gateway.
+        key: what they authenticate with, the admin's key unless said.
+    """
+
+    def __init__(self, running: Running, key: str | None = None) -> None:
         self._running = running
+        self._key = key or running.key
         self._reports: dict[Path, Mapping[str, Report]] = {}
 
     def reports(self, script: Path) -> Mapping[str, Report]:
@@ -101,7 +107,7 @@ class Scripts:
         return self._reports[script]
 
     def _run(self, script: Path) -> Mapping[str, Report]:
-        command = ["node", script.name, self._running.url, self._running.key]
+        command = ["node", script.name, self._running.url, self._key]
         reports: dict[str, Report] = {}
         with subprocess.Popen(
             command,
@@ -138,7 +144,9 @@ class Scripts:
 
 def cases_of(script: str) -> list[str]:
     """The names of a script's cases, read from its text, so that one that does not run is missed."""
-    return CASE.findall((NODE / script).read_text(encoding="utf-8"))
+    names: list[str] = CASE.findall((NODE / script).read_text(encoding="utf-8"))
+    assert names, f"{script} has no cases"
+    return names
 
 
 def passes(scripts: Scripts, script: Path, case: str) -> None:

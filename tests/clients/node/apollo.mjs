@@ -10,7 +10,7 @@ import { getMainDefinition, relayStylePagination } from "@apollo/client/utilitie
 import { createClient } from "graphql-ws";
 
 import {
-  Inbox, WRONG_KEY, WebSocket, aCredit, credit, headers, key, newCustomer, recorded, run, url, wsUrl,
+  Inbox, WRONG_KEY, WebSocket, aCredit, credit, headers, key, newCustomer, please, recorded, run, url, wsUrl,
 } from "./harness.mjs";
 
 // The link asks the global one what a closed socket looks like; node 20 has none.
@@ -212,6 +212,13 @@ await run({
     await follows(client(http(exchanges)));
     assert.match(exchanges[0].accept, /subscriptionSpec=1\.0/);
     assert.match(exchanges[0].type, /^multipart\/mixed/);
+  },
+
+  "a subscription over HTTP whose gateway is told to stop fails, since it has not come to its end": async () => {
+    const stream = listen(client(http()), BALANCE, { id: await newCustomer() });
+    await stream.take();
+    await please("stop and start");
+    await stream.failure();
   },
 
   "a subscription refused over HTTP is errors of GraphQL": async () => {

@@ -4,10 +4,12 @@ import assert from "node:assert/strict";
 import { createClient } from "graphql-sse";
 import { meros } from "meros/browser";
 
-import { Inbox, WRONG_KEY, aCredit, credit, headers, newCustomer, run, url } from "./harness.mjs";
+import { Inbox, WRONG_KEY, aCredit, credit, headers, newCustomer, please, run, url } from "./harness.mjs";
 
 const BALANCE = `subscription Balance($id: ID!) { walletBalance(customerId: $id, currency: "USD") {
   ... on WalletSnapshot { wallet { balance { amount } } } ... on WalletChange { balance { amount } } } }`;
+const RESUMABLE = `subscription ($id: ID!, $after: Cursor) { walletBalance(customerId: $id, currency: "USD", after: $after) {
+  __typename ... on WalletSnapshot { cursor } ... on WalletChange { cursor balance { amount } } } }`;
 const FROM_NOWHERE = 'subscription Events { events(after: "no cursor") { __typename } }';
 const CREDIT = `mutation Credit($input: LedgerEntryCreateInput!) {
   ledgerEntryCreate(input: $input) { wallet { balance { amount } } errors { code } } }`;
@@ -22,6 +24,23 @@ function listen(connection, query, variables = {}) {
   return Object.assign(inbox, { stop });
 }
 
+/** Follows a wallet through the end of its gateway, each attempt going on after the last cursor it has seen. */
+async function outlives(end) {
+  const id = await newCustomer();
+  let cursor;
+  const retrying = { retryAttempts: 100, retry: () => new Promise((resolve) => setTimeout(resolve, 50)) };
+  const inbox = new Inbox();
+  const request = { query: RESUMABLE, get variables() { return { id, after: cursor }; } };
+  const stop = sse(retrying).subscribe(request, { next: inbox.put, error: inbox.fail, complete: inbox.end });
+  cursor = (await inbox.take()).data.walletBalance.cursor;
+  await please(end);
+  await credit(id, 2_00);
+  const { data, errors } = await inbox.take();
+  assert.equal(errors, undefined);
+  assert.deepEqual([data.walletBalance.__typename, data.walletBalance.balance.amount], ["WalletChange", 2_00]);
+  stop();
+}
+
 await run({
   "graphql-sse: a subscription follows at once and ends when it is stopped": async () => {
     const id = await newCustomer();
@@ -34,6 +53,10 @@ await run({
     stream.stop();
     await stream.ended();
   },
+
+  "graphql-sse: a client whose gateway is killed comes back and resumes": async () => outlives("restart"),
+
+  "graphql-sse: a client whose gateway is told to stop comes back and resumes": async () => outlives("stop and start"),
 
   "graphql-sse: a query is one message and the end": async () => {
     const stream = listen(sse(), "{ viewer { mode } }");
@@ -63,6 +86,12 @@ await run({
   "graphql-sse: a wrong key is refused with status 401": async () => {
     const error = await listen(sse({ headers: { authorization: `Bearer ${WRONG_KEY}` } }), BALANCE).failure();
     assert.equal(error.response?.status, 401, String(error));
+  },
+
+  "graphql-sse: its single connection mode is refused with status 405": async () => {
+    const error = await listen(sse({ singleConnection: true }), BALANCE).failure();
+    assert.equal(error.response?.status, 405, String(error));
+    assert.match(error.response.headers.get("allow"), /POST/);
   },
 
   "meros: a subscription is a part for each message": async () => {
