@@ -238,7 +238,12 @@ def build_app(
             Route("/metrics", metrics),
         ],
         middleware=[
-            Middleware(Requests, new_id=partial(new_id, "req"), in_request=logs.in_request),
+            Middleware(
+                Requests,
+                new_id=partial(new_id, "req"),
+                in_request=logs.in_request,
+                answered=logs.answered,
+            ),
             *_for_other_origins(settings),
         ],
         lifespan=lifespan,

@@ -220,3 +220,44 @@ def test_no_planted_secret_survives_anywhere(around, before):
     )
     for secret in (KEY, SESSION, CARD, KEY[8:], SESSION[3:]):
         assert secret not in shown
+
+
+def test_the_line_of_a_request_is_the_one_the_general_way_writes(output):
+    """It is written by itself because it is on every request; nobody who reads it can tell."""
+    with logs.in_request("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ"):
+        logs.answered("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ", "POST", "/graphql", 200, 1.25)
+        other = logging.StreamHandler(io.StringIO())
+        logging.getLogger().addHandler(other)
+        logs.answered("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ", "POST", "/graphql", 200, 1.25)
+    quick, general = lines(output)
+    assert quick.keys() == general.keys()
+    assert len(quick.pop("timestamp")) == len(general.pop("timestamp"))
+    assert quick == general
+    assert quick["event"] == "request"
+
+
+@pytest.mark.parametrize(
+    ("request_id", "path"),
+    [
+        ("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ", f"/{KEY}"),
+        ("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ", f"/{CARD}/x"),
+        (KEY[:64], "/graphql"),
+        (SESSION, "/graphql"),
+        (f"req_{CARD}ABCDEFGHIJ", "/graphql"),
+        ("req_01K9ZZZZZZZZZZZZZZZZZZZZZZ", "/a\n/b"),
+    ],
+)
+def test_the_line_of_a_request_holds_no_secret_either(output, request_id, path):
+    """S22."""
+    logs.answered(request_id, "GET", path, 404, 0.1)
+    text = output.getvalue()
+    assert text.count("\n") == 1
+    assert KEY not in text
+    assert SESSION not in text
+    assert CARD not in text
+
+
+def test_the_line_of_a_request_keeps_to_the_level(output):
+    logs.configure("json", "warning", output)
+    logs.answered("req_1", "GET", "/graphql", 200, 0.1)
+    assert not output.getvalue()

@@ -37,6 +37,7 @@ class Requests:
         app: what it is around.
         new_id: makes an id for a request that brought none.
         in_request: within it, whatever is logged carries the request's id.
+        answered: told of each request over HTTP: its id, method, path, status, and milliseconds.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class Requests:
         app: ASGIApp,
         new_id: Callable[[], str],
         in_request: Callable[[str], AbstractContextManager[None]],
+        answered: Callable[[str, str, str, int, float], None],
     ) -> None:
         self._app = app
         self._new_id = new_id
         self._in_request = in_request
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -68,13 +71,8 @@ class Requests:
                 raise
             await answer.fault()
         if scope["type"] == "http" and not scope["path"].startswith(_QUIET_PATHS):
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=answer.status,
-                duration_ms=round((perf_counter() - started) * 1_000, 2),
-            )
+            took_ms = round((perf_counter() - started) * 1_000, 2)
+            self._answered(answer.id, scope["method"], scope["path"], answer.status, took_ms)
 
     @staticmethod
     def _given_id(scope: Scope) -> str | None:
@@ -87,11 +85,11 @@ class Requests:
 class _Answer:
     """Sends what the application says, with the headers of the house."""
 
-    __slots__ = ("_id", "_send", "status")
+    __slots__ = ("_send", "id", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._id = request_id
+        self.id = request_id
         self.status = 0
 
     async def send(self, message: Message) -> None:
@@ -108,7 +106,7 @@ class _Answer:
         no = Rejected(
             500,
             "INTERNAL_SERVER_ERROR",
-            f"Something went wrong on our side. Quote the reference {self._id} when you report it.",
+            f"Something went wrong on our side. Quote the reference {self.id} when you report it.",
         )
         body = encoded(no.body)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
@@ -121,5 +119,5 @@ class _Answer:
             said = {name for name, _ in headers}
             headers += [each for each in _DEFAULTS if each[0] not in said]
             headers += careful
-        headers.append((_REQUEST_ID, self._id.encode()))
+        headers.append((_REQUEST_ID, self.id.encode()))
         message["headers"] = headers
