@@ -7,7 +7,7 @@ carries no authority: whoever sends one sees what it may see anyway.
 import base64
 import binascii
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -143,11 +143,22 @@ def window(listed: Listed[Any], paging: Paging) -> Window:
     )
 
 
+def first_page(arguments: Mapping[str, Any]) -> int | None:
+    """The size of a list's first page, when that is what coerced arguments ask for; else None."""
+    if any(arguments.get(name) is not None for name in ("after", "last", "before")):
+        return None
+    size = arguments.get("first")
+    limit = DEFAULT_PAGE if size is None else size
+    return limit if 1 <= limit <= LARGEST_PAGE else None
+
+
 def _cursor(listed: Listed[M], row: M) -> str:
-    values = [
-        rfc3339(value) if isinstance(value, datetime) else value
-        for value in listed.listing.keyset(row, listed.order)
-    ]
+    keyset = listed.listing.keyset(row, listed.order)
+    return cursor_at(listed, [rfc3339(value) if isinstance(value, datetime) else value for value in keyset])
+
+
+def cursor_at(listed: Listed[Any], values: Sequence[Any]) -> str:
+    """The cursor of the row with these sort values, instants written as text."""
     body = _VERSION + orjson.dumps(values)
     return _text(_check(listed, body) + body)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from sqlalchemy import ARRAY, BigInteger, Boolean, String, bindparam, cast, func
@@ -21,6 +21,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import Cast, ClauseElement
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import SQLModel
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -48,9 +49,20 @@ class Prepared:
         assert params.keys() <= set(self.names), f"no such parameter: {params.keys() - set(self.names)}"
         return [given[name] for name in self.names]
 
+    def chosen(self, given: Mapping[str, Any]) -> list[Any]:
+        """The same of values among which there may be some that this statement does not want."""
+        constants = self.constants
+        return [given[name] if name in given else constants[name] for name in self.names]
+
 
 @lru_cache(maxsize=4096)
 def prepare(statement: ClauseElement, dialect: Dialect) -> Prepared:
+    """A statement written in this program: there are so many and no more, so all are kept."""
+    return prepared(statement, dialect)
+
+
+def prepared(statement: ClauseElement, dialect: Dialect) -> Prepared:
+    """A statement made while the program runs: whoever makes it keeps it, and decides for how long."""
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
@@ -134,6 +146,10 @@ class any_of(ColumnElement[bool]):  # noqa: N801 - reads as the function it stan
 
     inherit_cache = True
     type = Boolean()
+    _traverse_internals: ClassVar[list[tuple[str, InternalTraversal]]] = [  # type: ignore[misc]
+        ("column", InternalTraversal.dp_clauseelement),
+        ("bind", InternalTraversal.dp_clauseelement),
+    ]
 
     def __init__(self, column: Any, name: str) -> None:
         self.column = column

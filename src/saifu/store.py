@@ -80,10 +80,13 @@ class Tx(ABC):
     def all(self, statement: Any, **params: Any) -> list[Any]:
         """Every row: instances for `select(Model)`, plain values for
         `select(Model.column)`, tuples otherwise, also for an UPDATE … RETURNING."""
-        self.flush()
         prepared = prepare(statement, self.dialect)
-        rows = self._fetch(prepared, prepared.values(params))
-        return [prepared.shape(row) for row in rows]
+        return self.fetch(prepared, prepared.values(params))
+
+    def fetch(self, prepared: Prepared, values: list[Any]) -> list[Any]:
+        """Every row of a statement that the caller has prepared for `dialect`; values are in the driver's order."""
+        self.flush()
+        return [prepared.shape(row) for row in self._fetch(prepared, values)]
 
     @overload
     def first(self, statement: SelectOfScalar[T], **params: Any) -> T | None: ...
@@ -126,6 +129,12 @@ class Tx(ABC):
 
 Work = Callable[[Tx], T]
 
+Question = tuple[Prepared, list[Any]]
+"""A statement and its values in the driver's order."""
+
+Ask = Callable[[Dialect, datetime], Question]
+"""Says what to ask an engine, given the instant of the answer."""
+
 
 @dataclass
 class Signal:
@@ -165,6 +174,18 @@ class Store(Protocol):
 
     async def read(self, work: Work[T], consistent: bool = False) -> T:
         """Run queries; with `consistent`, all of them see one snapshot."""
+        ...
+
+    async def read_now(self, ask: Ask) -> list[Any]:
+        """Every row of one statement, with as little around it as the engine allows.
+
+        One statement is one snapshot, so no transaction is begun for it. It has to be a bounded one: indexes say
+        where its rows are, and limits how many. On SQLite it runs in the event loop's own thread, so counting,
+        reports and whatever else may take long are for `read`.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
         ...
 
     async def close(self) -> None: ...

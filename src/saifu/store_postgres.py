@@ -8,7 +8,7 @@ transaction would let a reader step over rows that commit late.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -18,9 +18,10 @@ from sqlalchemy.util import await_, greenlet_spawn
 from sqlmodel import SQLModel
 
 from .clock import Clock
+from .postgres_sessions import Sessions
 from .refusals import OutcomeUnknown, Unavailable
 from .statements import POSTGRESQL, Prepared, Row
-from .store import Origin, Signal, Tx, Work, insert_columns, settled
+from .store import Ask, Origin, Signal, Tx, Work, insert_columns, settled
 from .tasks import cancelled, woken
 
 T = TypeVar("T")
@@ -43,6 +44,12 @@ _SETTINGS = {
     "lock_timeout": "10s",
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "30s",
+}
+_CONNECTION: Mapping[str, Any] = {
+    "server_settings": _SETTINGS,
+    "statement_cache_size": 512,
+    "command_timeout": 30,
+    "timeout": 10,
 }
 _LOST = (
     OSError,
@@ -153,6 +160,7 @@ class PostgresStore:
         self.log_grew = Signal()
         self.stamped = Signal()
         self._pool = pool
+        self._sessions = Sessions(lambda: asyncpg.connect(postgres_dsn(url), **_CONNECTION))
         self._unstamped = asyncio.Event()
         self._running: set[asyncio.Task[Any]] = set()
         self._background = [
@@ -167,10 +175,7 @@ class PostgresStore:
             min_size=2,
             max_size=POOL_SIZE,
             connection_class=_Session,
-            server_settings=_SETTINGS,
-            statement_cache_size=512,
-            command_timeout=30,
-            timeout=10,
+            **_CONNECTION,
         )
         async with pool.acquire() as session:
             durable = await session.fetchval("SHOW synchronous_commit")
@@ -186,14 +191,23 @@ class PostgresStore:
 
     async def read(self, work: Work[T], consistent: bool = False) -> T:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if consistent else None
+        return await self._answered(lambda: self._read(work, begin))
+
+    async def read_now(self, ask: Ask) -> list[Any]:
+        prepared, values = ask(POSTGRESQL, self.clock.now())
+        rows = await self._answered(lambda: self._sessions.fetch(prepared.sql, values))
+        return [prepared.shape(row) for row in rows]
+
+    async def _answered(self, query: Callable[[], Awaitable[T]]) -> T:
+        """What a query says; asked again where the connection was lost, since it changes nothing."""
         for attempt in range(2):
             try:
-                async with self._pool.acquire(timeout=10) as session:
-                    return await self._read(session, work, begin)
+                return await query()
             except _BUSY as fault:
                 log.warning("database_busy", error=str(fault))
                 break
             except _LOST as lost:
+                self._sessions.drop_idle()
                 log.warning("read_lost_its_connection", error=str(lost), attempt=attempt)
         raise Unavailable("The database cannot be reached.")
 
@@ -203,6 +217,7 @@ class PostgresStore:
         await cancelled(self._background)
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._sessions.close()
                 await self._pool.close()
         except TimeoutError:
             log.warning("connections_dropped", note="some were still busy when the store was closed")
@@ -267,15 +282,16 @@ class PostgresStore:
             self._unstamped.set()
         return result
 
-    async def _read(self, session: Any, work: Work[T], begin: str | None) -> T:
-        if begin:
-            await session.execute(begin)
-        try:
-            result: T = await greenlet_spawn(work, PostgresTx(session, self.clock.now(), Origin()))
-            return result
-        finally:
+    async def _read(self, work: Work[T], begin: str | None) -> T:
+        async with self._pool.acquire(timeout=10) as session:
             if begin:
-                await session.execute("COMMIT")
+                await session.execute(begin)
+            try:
+                result: T = await greenlet_spawn(work, PostgresTx(session, self.clock.now(), Origin()))
+                return result
+            finally:
+                if begin:
+                    await session.execute("COMMIT")
 
     async def _stamp_forever(self) -> None:
         while True:

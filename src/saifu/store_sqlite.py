@@ -24,7 +24,7 @@ from sqlmodel import SQLModel
 from .clock import Clock
 from .refusals import OutcomeUnknown, Refusal, Unavailable
 from .statements import SQLITE, Prepared, Row, to_sqlite
-from .store import Origin, Signal, Tx, Work, insert_columns, settled
+from .store import Ask, Origin, Signal, Tx, Work, insert_columns, settled
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -33,6 +33,9 @@ GROUP_SIZE = 64
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 FIXED_IN = (3, 51, 3)
+MAPPED_BYTES = 1 << 30
+"""How much of the file the loop's reader maps instead of copying page by page: a third of the time, at 10 000
+customers. The file is never shortened while it is open, which a mapping could not survive."""
 
 
 class _Connection(aiosqlite.Connection):
@@ -108,6 +111,7 @@ class SqliteStore:
         self._position = 0
         self._lock = hold_lock(self.path)
         self._writer: _Connection
+        self._at_once: sqlite3.Connection
         self._task: asyncio.Task[None]
 
     @classmethod
@@ -117,6 +121,7 @@ class SqliteStore:
         store._position = await store._writer.call(_last_position)
         for _ in range(READERS):
             store._readers.put_nowait(await store._connect(read_only=True))
+        store._at_once = _open_at_once(store.path)
         store._task = asyncio.create_task(store._write_forever(), name="saifu-writer")
         if sqlite3.sqlite_version_info < FIXED_IN:
             log.debug(
@@ -144,9 +149,25 @@ class SqliteStore:
         finally:
             self._readers.put_nowait(connection)
 
+    async def read_now(self, ask: Ask) -> list[Any]:
+        """Ask in the loop's own thread, since the way to a reader's costs more than a bounded statement.
+
+        That is safe because a reader in WAL mode waits for no writer. The rare moment in which SQLite is busy all
+        the same (it recovers the log, say) is waited for where waiting belongs: in a reader's thread.
+        """
+        prepared, values = ask(SQLITE, self.clock.now())
+        try:
+            rows = self._at_once.execute(prepared.sql, [to_sqlite(value) for value in values]).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            return await self.read(lambda tx: tx.fetch(prepared, values))
+        return [prepared.shape(row) for row in rows]
+
     async def close(self) -> None:
         self._queue.put_nowait(None)
         await self._task
+        self._at_once.close()
         # The writer last: SQLite folds the log into the file when its last connection closes, which no reader may do.
         for connection in reversed(self._opened):
             await connection.close()
@@ -295,6 +316,14 @@ def _open_file(path: Path, read_only: bool) -> sqlite3.Connection:
     return connection
 
 
+def _open_at_once(path: Path) -> sqlite3.Connection:
+    """The reader of the loop's own thread: it waits for nothing, and finds most pages where the system keeps them."""
+    connection = _open_file(path, read_only=True)
+    for pragma in _PRAGMAS_AT_ONCE:
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
 _PRAGMAS_WRITER = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -302,6 +331,7 @@ _PRAGMAS_WRITER = (
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "secure_delete=ON",  # what is erased is gone from the file (CU54), also where SQLite's build says otherwise
 )
+_PRAGMAS_AT_ONCE = ("busy_timeout=0", f"mmap_size={MAPPED_BYTES}")
 _PRAGMAS_READER = ("query_only=ON", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}")
 
 
