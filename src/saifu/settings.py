@@ -203,6 +203,10 @@ class Settings(BaseSettings):
         examples=["10"],
     )
 
+    @property
+    def shows_explorer(self) -> bool:
+        return self.explorer == "on" or (self.explorer == "auto" and self.mode == "test")
+
     @field_validator("admin_key")
     @classmethod
     def _admin_key_of_the_mode(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:

@@ -141,15 +141,3 @@ def _address(request: Request) -> str:
     """Where the browser found the endpoint, if what it says can be an address."""
     host = request.headers.get("host", "")
     return f"{request.url.scheme}://{host if _HOST.fullmatch(host) else '127.0.0.1'}{request.url.path}"
-
-
-def page() -> str:
-    """The page alone, for an address that is not known yet."""
-    explorer = Explorer.of(Path(__file__).resolve().parents[2] / "web")
-    assert explorer, "neither built nor in its repository"
-    return explorer.html.replace("{address}", f"http://127.0.0.1:8000{PATH}")
-
-
-def policy(text: str) -> str:
-    """The content security policy of a page that `page` returned."""
-    return _PLAIN_POLICY.format(style=_hashes(text)) if _STYLE.search(text) else POLICY
