@@ -4,8 +4,6 @@ import secrets
 import threading
 import time
 
-from ulid import ULID
-
 PREFIXES = {
     "cus": "Customer",
     "wlt": "Wallet",
@@ -20,6 +18,10 @@ PREFIXES = {
 }
 _RANDOM_BITS = 80
 _STEP_BITS = 56
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Two characters at a time: an id is made for every request, and for every row.
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(120, -1, -10)
 _lock = threading.Lock()
 _last = 0
 
@@ -41,7 +43,7 @@ def new_id(prefix: str) -> str:
             else _last + 1 + secrets.randbits(_STEP_BITS)
         )
         body = _last
-    return f"{prefix}_{ULID(body.to_bytes(16, 'big'))}"
+    return f"{prefix}_{''.join([_PAIRS[body >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def prefix_of(object_id: str) -> str:

@@ -9,7 +9,8 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal, TextIO
@@ -63,9 +64,30 @@ def configure(log_format: Format = "auto", log_level: Level = "info", output: Te
     )
 
 
-def in_request(request_id: str) -> AbstractContextManager[None]:
+class in_request:  # noqa: N801 - it is read as a word: `with logs.in_request(id):`
     """Within it every line, also of libraries and of tasks begun there, carries the request's id."""
-    return structlog.contextvars.bound_contextvars(request_id=request_id)
+
+    __slots__ = ("_request_id", "_token")
+    _token: Token[str | None]
+
+    def __init__(self, request_id: str) -> None:
+        self._request_id = request_id
+
+    def __enter__(self) -> None:
+        self._token = _request_id.set(self._request_id)
+
+    def __exit__(self, *_: object) -> None:
+        _request_id.reset(self._token)
+
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def _with_request_id(_logger: Any, _method: str, fields: EventDict) -> EventDict:
+    request_id = _request_id.get()
+    if request_id is not None:
+        fields.setdefault("request_id", request_id)
+    return fields
 
 
 def answered(request_id: str, method: str, path: str, status: int, duration_ms: float) -> None:
@@ -117,6 +139,7 @@ _LONGEST_PATH = 512
 def _common() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        _with_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

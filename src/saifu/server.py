@@ -32,7 +32,7 @@ from .gateway.host import Closer, Rejected
 from .gateway.http_protocol import HttpProtocol
 from .gateway.limits import Limits
 from .gateway.metrics import CONTENT_TYPE, Metrics, Standing
-from .gateway.middleware import REQUEST_ID, Requests
+from .gateway.middleware import REQUEST_ID, Requests, Straight
 from .gateway.persisted import trusted
 from .gateway.places import Places
 from .gateway.protocol import SocketProtocol
@@ -230,6 +230,7 @@ def build_app(
 
     return Starlette(
         routes=[
+            # Requests come to it straight; this one is for the redirection of "/graphql/".
             Route("/graphql", cast("Any", view)),
             WebSocketRoute("/graphql", cast("Any", sockets)),
             *(explorer.routes if explorer else ()),
@@ -245,6 +246,7 @@ def build_app(
                 answered=logs.answered,
             ),
             *_for_other_origins(settings),
+            Middleware(Straight, path="/graphql", endpoint=view),
         ],
         lifespan=lifespan,
     )

@@ -1,7 +1,5 @@
 """Who may come in, how often, and how many at once (A63, S13): before anything is read of what they want."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,9 +82,8 @@ class Admission:
         """
         return self._places.hold(self._host.caller_id(context), _whose(client) or None)
 
-    @contextmanager
-    def under_way(self, context: Any, query: bool) -> Iterator[None]:
-        """Within it an operation is under way.
+    def enter(self, context: Any, query: bool) -> str:
+        """An operation begins; `leave` is to be told when it is over, with what is returned here.
 
         Raises:
             Rejected: RATE_LIMITED.
@@ -99,15 +96,15 @@ class Admission:
             raise TooMany(_SOON_S, "Too many operations are under way.")
         self._under_way[caller] = own + 1
         self._in_all += 1
-        try:
-            yield
-        finally:
-            self._in_all -= 1
-            left = self._under_way[caller] - 1
-            if left:
-                self._under_way[caller] = left
-            else:
-                del self._under_way[caller]
+        return caller
+
+    def leave(self, caller: str) -> None:
+        self._in_all -= 1
+        left = self._under_way[caller] - 1
+        if left:
+            self._under_way[caller] = left
+        else:
+            del self._under_way[caller]
 
     def _refuse_guessing(self, client: Client) -> None:
         wait_s = self._rates.wait("address", _whose(client))

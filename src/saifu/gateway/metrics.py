@@ -42,11 +42,21 @@ class Metrics:
             buckets=BUCKETS_S,
             registry=self._registry,
         )
+        # Finding the counter of its labels costs more than counting.
+        self._counters: dict[tuple[str, str], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
 
     def count(self, operation: str, codes: Sequence[str], duration_s: float) -> None:
         """Count one operation over HTTP with the codes of its errors, none when it went well."""
-        self._requests.labels(operation, codes[0] if codes else "ok").inc()
-        self._durations.labels(operation).observe(duration_s)
+        outcome = codes[0] if codes else "ok"
+        counter = self._counters.get((operation, outcome))
+        if counter is None:
+            counter = self._counters[operation, outcome] = self._requests.labels(operation, outcome)
+        histogram = self._histograms.get(operation)
+        if histogram is None:
+            histogram = self._histograms[operation] = self._durations.labels(operation)
+        counter.inc()
+        histogram.observe(duration_s)
 
     def text(self, standing: Standing) -> bytes:
         """All of it, in Prometheus' text format."""

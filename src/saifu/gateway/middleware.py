@@ -18,6 +18,7 @@ REQUEST_ID = "x-request-id"
 _REQUEST_ID = REQUEST_ID.encode()
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9_.:-]{8,64}")
 _QUIET_PATHS = ("/health/", "/metrics")
+# What an answer may say itself; the others are the same for all.
 _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _KEEPING = (b"cache-control", b"no-store")
 _CAREFUL = (
@@ -26,8 +27,6 @@ _CAREFUL = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
-# What an answer may say itself; the others are the same for all.
-_DEFAULTS = (_POLICY, _KEEPING)
 
 
 class Requests:
@@ -82,6 +81,22 @@ class Requests:
         return None
 
 
+class Straight:
+    """Brings requests for one path to their endpoint, past the routing of all others.
+
+    Starlette finds a route by matching patterns, inside of two more layers: half of what a plain answer costs.
+    """
+
+    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
+        self._app = app
+        self._path = path
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        here = scope["type"] == "http" and scope["path"] == self._path
+        await (self._endpoint if here else self._app)(scope, receive, send)
+
+
 class _Answer:
     """Sends what the application says, with the headers of the house."""
 
@@ -96,9 +111,9 @@ class _Answer:
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
-            self._add_headers(message, _CAREFUL)
+            self._add_headers(message, careful=True)
         elif kind == "websocket.accept":
-            self._add_headers(message, ())
+            self._add_headers(message, careful=False)
         await self._send(message)
 
     async def fault(self) -> None:
@@ -113,11 +128,19 @@ class _Answer:
         await self.send({"type": "http.response.start", "status": no.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
-    def _add_headers(self, message: Message, careful: tuple[tuple[bytes, bytes], ...]) -> None:
+    def _add_headers(self, message: Message, careful: bool) -> None:
         headers: list[Any] = list(message.get("headers", ()))
         if careful:
-            said = {name for name, _ in headers}
-            headers += [each for each in _DEFAULTS if each[0] not in said]
-            headers += careful
+            policy = keeping = True
+            for name, _ in headers:
+                if name == _POLICY[0]:
+                    policy = False
+                elif name == _KEEPING[0]:
+                    keeping = False
+            if policy:
+                headers.append(_POLICY)
+            if keeping:
+                headers.append(_KEEPING)
+            headers += _CAREFUL
         headers.append((_REQUEST_ID, self.id.encode()))
         message["headers"] = headers

@@ -142,8 +142,11 @@ class View:
             return
         if kind is OperationType.MUTATION and exchange.method != "POST":
             raise bad(f"A mutation needs POST, not {exchange.method}.", 405, allow="POST")
-        with self._admission.under_way(context, query=kind is OperationType.QUERY):
+        caller = self._admission.enter(context, query=kind is OperationType.QUERY)
+        try:
             answer = await self._service.execute(operation, request, context)
+        finally:
+            self._admission.leave(caller)
         await self._finish(exchange, kind.value, answer)
 
     async def _finish(self, exchange: _Exchange, kind: str, answer: Answer) -> None:
