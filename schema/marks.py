@@ -5,7 +5,8 @@ Every mark says something that is true of the resolver anyway, so that whoever i
 - `attribute`: the value is that attribute of the source, and nothing else is looked at;
 - `read`: the value is this function of the source alone;
 - `as_is` on a scalar: a value of exactly this Python type is written as it is;
-- `typenames` on a union or an interface: which object type an instance of a Python class is.
+- `typenames` on a union or an interface: which object type an instance of a Python class is;
+- `shared` on a subscription: two callers who see the same get the same answer to the same event.
 
 And what limits need to know of a field before it runs (A61): `moves_money`, and `size_argument`, the list argument
 that has as many elements as the answer.
@@ -41,8 +42,15 @@ def mark(core: GraphQLSchema) -> None:
             kind.extensions["typenames"] = _classes(core, kind)
         elif isinstance(kind, GraphQLScalarType) and kind.name in AS_IS:
             kind.extensions["as_is"] = AS_IS[kind.name]
+    _mark_roots(core)
+
+
+def _mark_roots(core: GraphQLSchema) -> None:
     assert core.query_type
     assert core.mutation_type
+    assert core.subscription_type
+    for field in core.subscription_type.fields.values():
+        field.extensions["shared"] = True
     core.query_type.fields["nodes"].extensions["size_argument"] = "ids"
     for field in core.mutation_type.fields.values():
         if _moves_money(field):

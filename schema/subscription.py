@@ -19,6 +19,8 @@ from .values import Info, Money
 
 T = TypeVar("T")
 
+SHOWN_ROWS = 256
+
 described(
     GapReason,
     "StreamGapReason",
@@ -101,10 +103,30 @@ After = Annotated[
 ]
 
 
+class _Shown:
+    """What rows were last shown as: all who listen are given one object for one row, and it is executed once."""
+
+    def __init__(self, show: Callable[[Any], Any]) -> None:
+        self._show = show
+        self._recent: dict[int, tuple[Any, Any]] = {}
+
+    def __call__(self, row: Any) -> Any:
+        found = self._recent.get(id(row))
+        if found is None:
+            if len(self._recent) >= SHOWN_ROWS:
+                self._recent.clear()
+            # With the row, so that its id is nobody else's.
+            found = self._recent[id(row)] = (row, self._show(row))
+        return found[1]
+
+
+_event = _Shown(Event.of)
+
+
 def _event_message(message: EventRow | streams.Gap | streams.Ready) -> Any:
     match message:
         case EventRow():
-            return Event.of(message)
+            return _event(message)
         case streams.Gap():
             return StreamGap.of(message)
         case streams.Ready():

@@ -1,6 +1,6 @@
 """The composition root: puts engine, resolvers, schema and gateway together, and knows how they start and stop."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -123,6 +123,10 @@ class House:
 
     def caller_id(self, context: Context) -> str:
         return context.caller.id
+
+    def sharing_key(self, context: Context) -> Hashable:
+        caller = context.caller
+        return (caller.kind, caller.customer_id, caller.scopes)
 
     def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         check_texts(document, variables)

@@ -1,6 +1,6 @@
 """What the gateway needs to know of the house it stands in front of."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -51,6 +51,10 @@ class Host(Protocol):
 
     def caller_id(self, context: Any) -> str:
         """Whose limits a request counts against: the credential's id."""
+        ...
+
+    def sharing_key(self, context: Any) -> Hashable | None:
+        """What decides what this caller may see: callers of one key see the same. None: never take them for alike."""
         ...
 
     def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:

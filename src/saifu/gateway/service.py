@@ -8,12 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema
 
 from .documents import Documents, Invalid, Operation
 from .execution import Executor
 from .host import Host
-from .requests import Request
+from .requests import Request, encoded
+from .sharing import Channel, Channels
 
 
 @dataclass(slots=True)
@@ -23,12 +24,14 @@ class Answer:
     Attributes:
         executed: whether the operation began; without it the answer has no `data` entry at all.
         errors: as they are sent, each with `extensions.code`.
+        written: the body in JSON, once `encoded` was asked for it.
     """
 
     executed: bool
     data: Any = None
     errors: list[dict[str, Any]] = field(default_factory=list)
     extensions: dict[str, Any] = field(default_factory=dict)
+    written: bytes | None = field(default=None, repr=False, compare=False)
 
     @property
     def codes(self) -> list[str]:
@@ -43,6 +46,12 @@ class Answer:
             body["extensions"] = self.extensions
         return body
 
+    def encoded(self) -> bytes:
+        """The body in JSON, written once: to be asked for when nothing is added to the answer any more."""
+        if self.written is None:
+            self.written = encoded(self.body())
+        return self.written
+
 
 class Service:
     """Takes requests through documents, limits and execution."""
@@ -51,6 +60,8 @@ class Service:
         self._host = host
         self._documents = documents
         self._executor = Executor(schema)
+        self._streams = schema.subscription_type.fields if schema.subscription_type else {}
+        self._channels: Channels[Answer] = Channels()
 
     def begin(self, request: Request, context: Any) -> Operation:
         """The operation that a request asks for, found good: nothing has run yet.
@@ -85,10 +96,10 @@ class Service:
             self._host.check(operation.document, variables)
         except GraphQLError as error:
             return self._refusal([error], operation.document, variables, context)
-        begun = await self._executor.subscribe(operation, variables, context)
-        if isinstance(begun, ExecutionResult):
-            return self._answer(begun, operation, variables, context)
-        return self._answers(begun, operation, variables, context)
+        source = await self._executor.source(operation, variables, context)
+        if isinstance(source, ExecutionResult):
+            return self._answer(source, operation, variables, context)
+        return self._answers(source, operation, variables, context)
 
     def refused(self, invalid: Invalid, request: Request, context: Any) -> Answer:
         """The answer to a request that `begin` did not let through."""
@@ -96,20 +107,32 @@ class Service:
 
     async def _answers(
         self,
-        results: AsyncGenerator[ExecutionResult, None],
+        source: AsyncGenerator[Any, None],
         operation: Operation,
         variables: Mapping[str, Any],
         context: Any,
     ) -> AsyncGenerator[Answer, None]:
+        async def made(event: Any) -> Answer:
+            result = await self._executor.event(operation, variables, context, event)
+            return self._answer(result, operation, variables, context)
+
         try:
-            async with aclosing(results):
-                async for result in results:
-                    yield self._answer(result, operation, variables, context)
+            with self._channel(operation, variables, context) as channel:
+                async with aclosing(source):
+                    async for event in source:
+                        yield await channel.answer(event, made)
         except Exception as fault:  # noqa: BLE001 - the source failed; `dress` tells the client, and the log
             error = (
                 fault if isinstance(fault, GraphQLError) else GraphQLError(str(fault), original_error=fault)
             )
             yield self._refusal([error], operation.document, variables, context)
+
+    def _channel(self, operation: Operation, variables: Mapping[str, Any], context: Any) -> Channel[Answer]:
+        """Where all listen who get the same answers; a channel of one's own where nobody else does."""
+        root = operation.definition.selection_set.selections[0]
+        shared = isinstance(root, FieldNode) and self._streams[root.name.value].extensions.get("shared")
+        visibility = self._host.sharing_key(context) if shared else None
+        return Channel() if visibility is None else self._channels.of(operation, variables, visibility)
 
     def _cost(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, int]:
         """What an answer says of its price (A61).

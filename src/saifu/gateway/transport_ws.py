@@ -350,7 +350,7 @@ class Connection:
         if self._wire.full:
             await self._room()
         if self._operations.get(running.id) is running:
-            self._wire.write(messages.following(running.head, requests.encoded(answer.body())))
+            self._wire.write(messages.following(running.head, answer.encoded()))
 
     async def _room(self) -> None:
         """Wait until the peer has read enough; whoever lets one wait for too long is cut off (A54)."""
