@@ -98,17 +98,18 @@ class Scripts:
     def __init__(self, running: Running, key: str | None = None) -> None:
         self._running = running
         self._key = key or running.key
-        self._reports: dict[Path, Mapping[str, Report]] = {}
+        self._reports: dict[Path, dict[str, Report]] = {}
 
     def reports(self, script: Path) -> Mapping[str, Report]:
         """The report of every case of a script, by name."""
         if script not in self._reports:
-            self._reports[script] = self._run(script)
+            # Before it runs: one that breaks off is not begun again for each of its cases.
+            self._reports[script] = {}
+            self._run(script, self._reports[script])
         return self._reports[script]
 
-    def _run(self, script: Path) -> Mapping[str, Report]:
+    def _run(self, script: Path, reports: dict[str, Report]) -> None:
         command = ["node", script.name, self._running.url, self._key]
-        reports: dict[str, Report] = {}
         with subprocess.Popen(
             command,
             cwd=script.parent,
@@ -125,7 +126,6 @@ class Scripts:
             finally:
                 timer.cancel()
                 process.kill()
-        return reports
 
     def _follow(self, process: "subprocess.Popen[str]", reports: dict[str, Report]) -> None:
         assert process.stdin is not None
