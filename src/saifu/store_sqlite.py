@@ -159,7 +159,7 @@ class SqliteStore:
         try:
             rows = self._at_once.execute(prepared.sql, [to_sqlite(value) for value in values]).fetchall()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
                 raise
             return await self.read(lambda tx: tx.fetch(prepared, values))
         return [prepared.shape(row) for row in rows]
@@ -277,6 +277,8 @@ def _after_failed_commit(connection: sqlite3.Connection, error: sqlite3.Error) -
     return Unavailable("The database is full or busy.") if definite else OutcomeUnknown()
 
 
+_PRIMARY = 0xFF
+"""The part of SQLite's error codes that says what went wrong; the rest says where."""
 _DEFINITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 

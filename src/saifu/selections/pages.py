@@ -1,11 +1,20 @@
 """Pages of lists within a selection: as `paging.Listing` declares them, as JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, exists, func, literal_column, select
-from sqlalchemy.sql import ColumnElement
+from sqlalchemy import (
+    Integer,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.sql import ColumnElement, Select
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.visitors import replacement_traverse
 
@@ -67,33 +76,46 @@ class _Page:
 def page(name: str, shape: Shape, listing: Listing[Any]) -> Part:
     """A page of a customer's own list; in the building's choices stands a `Choice` for it."""
     connection = _connection(name, shape)
-    columns = listing.model.__table__.columns
 
     def sql(building: Building, selection: Selection, _source: Source) -> ColumnElement[Any]:
-        choice: Choice = building.choices[selection.index]
-        of = _conditions(listing, choice, selection.index)
-        keyset = [column.key for column in listing.orders[choice.order.name]]
-        limit = bindparam(f"first_{selection.index}", type_=Integer, required=True)
-
-        def made(row: Any) -> tuple[ColumnElement[Any], bool]:
-            rows = _Page(row, [_told(getattr(row, key)) for key in keyset], of, limit)
-            return building.object(connection, selection, rows), rows.read
-
-        asked = _Columns(columns)
-        made(asked)
-        order = [columns[key].desc() if choice.order.descending else columns[key].asc() for key in keyset]
-        rows = (
-            select(*[columns[key] for key in sorted(asked.used)])
-            .where(*of)
-            .order_by(*order)
-            .limit(limit)
-            .subquery(f"rows_{selection.index}")
-        )
-        value, read = made(rows.c)
-        whole = select(value)
-        return (whole.select_from(rows) if read else whole).scalar_subquery()
+        choice, index = building.choices[selection.index], selection.index
+        made = _Made(listing, choice, index)
+        asked = _Columns(listing.model.__table__.columns)
+        building.object(connection, selection, made.of(asked))
+        rows = made.rows(asked.used).subquery(f"rows_{index}")
+        page = made.of(rows.c)
+        value = select(building.object(connection, selection, page))
+        return (value.select_from(rows) if page.read else value).scalar_subquery()
 
     return Part(sql, connection, is_list=True)
+
+
+class _Made:
+    """A page of one listing in the making; its rows are told of twice, first to learn which columns are wanted."""
+
+    def __init__(self, listing: Listing[Any], choice: Choice, index: int) -> None:
+        self._table = listing.model.__table__
+        self._order = choice.order
+        self._keyset = [column.key for column in listing.orders[choice.order.name]]
+        self._conditions = _conditions(listing, choice, index)
+        self._limit = bindparam(f"first_{index}", type_=Integer, required=True)
+
+    def of(self, row: Any) -> _Page:
+        return _Page(row, [_told(getattr(row, key)) for key in self._keyset], self._conditions, self._limit)
+
+    def rows(self, names: Iterable[str]) -> Select[Any]:
+        columns = self._table.columns
+        keys = [columns[key] for key in _telling(self._table, self._keyset)]
+        order = [key.desc() if self._order.descending else key.asc() for key in keys]
+        wanted = select(*[columns[name] for name in sorted(names)])
+        return wanted.where(*self._conditions).order_by(*order).limit(self._limit)
+
+
+def _telling(table: Table, keyset: Sequence[str]) -> Sequence[str]:
+    """The columns of a sort up to one that no two rows share: those after it would only cost a sort of their own."""
+    unique = [[*one.columns.keys()] for one in table.constraints if isinstance(one, UniqueConstraint)]
+    alone = [place for place, key in enumerate(keyset, 1) if [key] in unique]
+    return keyset[: alone[0]] if alone else keyset
 
 
 def _conditions(listing: Listing[Any], choice: Choice, index: int) -> list[ColumnElement[bool]]:
