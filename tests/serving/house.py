@@ -82,6 +82,9 @@ class FakeHost:
     def caller_id(self, context: Any) -> str:
         return str(context)
 
+    def sharing_key(self, context: Any) -> Any:
+        return None
+
     def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         if variables.get("text") == "forbidden":
             raise GraphQLError("No.", extensions={"code": "FORBIDDEN", "httpStatus": 403})

@@ -57,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_message = False
         self._messages = 0
         self._head_bytes = 0
+        self._may_be_large = True
         self._refused_with = 400
         self._over = False
         self._waiting: asyncio.TimerHandle | None = None
@@ -75,6 +76,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._over:
             return
         in_head, in_message, messages = self._in_head, self._in_message, self._messages
+        self._may_be_large = in_head or len(data) > self.bounds.head_bytes
         super().data_received(data)
         if not self._in_head or self._over:
             return
@@ -137,7 +139,9 @@ class HttpProtocol(HttpToolsProtocol):
         bounds = self.bounds
         if len(self.url) > bounds.address_bytes:
             self._refused_with = 414
-        elif len(self.headers) > bounds.headers or _size(self.headers) > bounds.head_bytes:
+        elif len(self.headers) > bounds.headers or (
+            self._may_be_large and _size(self.headers) > bounds.head_bytes
+        ):
             self._refused_with = 431
         else:
             return
