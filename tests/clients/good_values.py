@@ -71,14 +71,16 @@ def _sound(argument: graphql.ArgumentNode) -> graphql.ArgumentNode:
     elif name in _PERIOD:
         value = literal(_PERIOD[name])
     elif name == "filter" and isinstance(value, graphql.ObjectValueNode):
-        value = _priced(value)
+        value = _consistent(value)
     return graphql.ArgumentNode(name=argument.name, value=value)
 
 
-def _priced(conditions: graphql.ObjectValueNode) -> graphql.ObjectValueNode:
-    """A filter with both a balance and its currency, or with neither."""
-    kept = tuple(each for each in conditions.fields if each.name.value not in _POORER)
-    if len(kept) < len(conditions.fields):
+def _consistent(conditions: graphql.ObjectValueNode) -> graphql.ObjectValueNode:
+    """A filter with both a balance and its currency or with neither, and open to one side in time."""
+    names = {each.name.value for each in conditions.fields}
+    dropped = {*_POORER, "createdAtGte"} if "createdAtLte" in names else {*_POORER}
+    kept = tuple(each for each in conditions.fields if each.name.value not in dropped)
+    if names & _POORER.keys():
         kept += tuple(field(*pair) for pair in _POORER.items())
     return graphql.ObjectValueNode(fields=kept)
 
