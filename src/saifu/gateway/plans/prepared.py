@@ -68,6 +68,11 @@ class Prepared:
             or any(_keeps_nulls(one) for one in definition.directives or ())
         )
 
+    @property
+    def plans(self) -> int:
+        """How many plans are kept."""
+        return len(self._plans)
+
     def variables(
         self, given: Mapping[str, Any], *, hide_suggestions: bool
     ) -> VariableValues | list[GraphQLError]:
