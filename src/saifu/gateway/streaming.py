@@ -81,7 +81,7 @@ class Stream:
                 async for answer in answers:
                     if self._ended.done():
                         return
-                    await self._write(event(encoded(answer.body())))
+                    await self._write(event(answer.encoded()))
         except Exception:
             # The source has answers for its own faults; this is one of ours.
             log.exception("stream_failed")

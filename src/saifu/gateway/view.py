@@ -150,7 +150,7 @@ class View:
         await self._finish(exchange, kind.value, answer)
 
     async def _finish(self, exchange: _Exchange, kind: str, answer: Answer) -> None:
-        body = encoded(answer.body())
+        body = answer.encoded()
         accepted = exchange.accepted
         if accepted.result is None:
             assert accepted.stream is not None
