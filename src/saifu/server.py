@@ -26,6 +26,7 @@ from . import health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
 from .feed import Feed
 from .gateway.admission import Admission
+from .gateway.close_codes import UNAUTHORIZED
 from .gateway.documents import Documents
 from .gateway.explorer import Explorer
 from .gateway.host import Closer, Rejected
@@ -39,7 +40,7 @@ from .gateway.protocol import SocketProtocol
 from .gateway.rates import Rate, Rates
 from .gateway.service import Service
 from .gateway.sockets import Sockets
-from .gateway.transport_ws import UNAUTHORIZED, Manners
+from .gateway.transport_ws import Manners
 from .gateway.view import View
 from .ids import new_id, prefix_of
 from .keys import Scope
@@ -188,18 +189,20 @@ def build_app(
     house = House(settings, store, recheck_s)
     service = Service(schema.core, house, documents_of(settings))
     places = Places(settings.sockets_per_credential, settings.sockets_per_address, "sockets and streams")
+    admission = Admission(house, _rates(settings), places)
     explorer = _explorer(settings)
     view = View(
         service,
         house,
-        Admission(house, _rates(settings), places),
+        admission,
         page=explorer.page if explorer else None,
         on_result=house.metrics.count,
     )
     sockets = Sockets(
         service,
         house,
-        places=places,
+        admission,
+        places,
         allowed_origins=settings.allowed_origins,
         manners=Manners(send_within_s=send_timeout_s, drain_within_s=settings.drain_timeout_s),
     )

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket as sockets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -13,11 +13,13 @@ import uvicorn
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, build_schema
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from saifu.gateway.admission import Admission, Crowd
 from saifu.gateway.documents import Documents
 from saifu.gateway.host import Closer, Rejected
 from saifu.gateway.limits import Limits
 from saifu.gateway.places import Places
 from saifu.gateway.protocol import SocketProtocol
+from saifu.gateway.rates import Rate, Rates
 from saifu.gateway.service import Service
 from saifu.gateway.sockets import Sockets
 from saifu.gateway.transport_ws import Manners
@@ -76,6 +78,9 @@ class House:
         return True
 
     def caller_id(self, context: Any) -> str:
+        return str(context)
+
+    def sharing_key(self, context: Any) -> Hashable | None:
         return str(context)
 
     def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
@@ -190,15 +195,20 @@ async def door(
     manners: Manners | None = None,
     origins: tuple[str, ...] = (),
     narrow: bool = False,
+    per_credential: Rate | None = None,
+    crowd: Crowd = Crowd(),  # noqa: B008
     **options: Any,
 ) -> AsyncIterator[Door]:
-    """Serve a house in the running loop; `options` are those of uvicorn."""
+    """Serve a house in the running loop, where an address may guess three keys; `options` are those of uvicorn."""
     house = House()
     schema = house.schema()
+    places = places or Places(None, None, "sockets")
+    rates = Rates(lambda _id: per_credential, Rate(1, 3), lambda: 0.0)
     sockets_app = Sockets(
         Service(schema, house, Documents(schema, Limits(depth=6))),
         house,
-        places=places or Places(None, None, "sockets"),
+        Admission(house, rates, places, crowd),
+        places,
         manners=manners or Manners(),
         allowed_origins=origins,
     )

@@ -14,10 +14,12 @@ import websockets
 
 from saifu.gateway import protocol as protocols
 from saifu.gateway import sockets
+from saifu.gateway.admission import Crowd
 from saifu.gateway.host import Rejected
 from saifu.gateway.places import Places
+from saifu.gateway.rates import Rate
 from saifu.gateway.transport_ws import Manners
-from tests.client import Closed, Socket
+from tests.client import Closed, Failed, Socket
 from tests.serving.socket_house import PROTOCOLS, door
 
 either = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=list(PROTOCOLS))
@@ -167,6 +169,42 @@ async def test_an_address_holds_so_many_sockets(protocol: Any) -> None:
 
 
 @either
+async def test_an_address_guesses_so_many_credentials(protocol: Any) -> None:
+    """A63; and a good one still gets in, once it was good before."""
+    async with door(protocol) as opened:
+        async with Socket.to(opened.url) as socket:
+            await socket.init("good")
+        codes = []
+        for _ in range(5):
+            async with Socket.to(opened.url) as socket:
+                with pytest.raises(Closed) as closed:
+                    await socket.init("guessed")
+                codes.append(closed.value.code)
+        assert codes == [4401, 4401, 4401, 1013, 1013]
+        async with Socket.to(opened.url) as socket:
+            await socket.init("good")
+
+
+@either
+async def test_a_credential_asks_so_often_and_so_much_at_once(protocol: Any) -> None:
+    """A63: an `error` for the operation, and the socket goes on."""
+    limits: dict[str, Any] = {"per_credential": Rate(1, 5), "crowd": Crowd(10, 1)}
+    async with door(protocol, **limits) as opened, Socket.to(opened.url) as socket:
+        await socket.init("good")
+        await socket.subscribe("{ waiting }")
+        await socket.subscribe("subscription { forever }")
+        refused = [await socket.subscribe("{ hello }") for _ in range(3)]
+        texts = []
+        for stream in refused:
+            with pytest.raises(Failed) as failed:
+                await stream.next()
+            assert failed.value.code == "RATE_LIMITED"
+            texts.append(failed.value.errors[0]["message"])
+        under_way = "This credential has 1 operations under way, and may not have more."
+        assert texts == [under_way, under_way, "This credential sends more requests than it may."]
+
+
+@either
 async def test_an_address_has_so_many_sockets_that_say_nothing(
     protocol: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +256,9 @@ async def test_a_connection_that_answers_no_ping_is_found_and_dropped(protocol: 
         await opened.until_open(0)
         frames = [await raw.frame() for _ in range(3)]
         assert [opcode for opcode, _ in frames] == [1, 9, 8]
-        assert frames[2][1][:2] == struct.pack("!H", 1011)
+        # uvicorn's own says 1011, after which clients give up.
+        code = 4408 if protocol is protocols.SocketProtocol else 1011
+        assert frames[2][1][:2] == struct.pack("!H", code)
 
 
 async def test_a_peer_that_reads_nothing_is_cut_with_the_cursor_to_resume_from() -> None:

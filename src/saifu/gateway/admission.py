@@ -69,10 +69,18 @@ class Admission:
                 self._rates.take("address", _whose(client))
             raise
         self._remember(known)
+        self.ask(context)
+        return context
+
+    def ask(self, context: Any) -> None:
+        """Count a request of somebody who is in.
+
+        Raises:
+            Rejected: RATE_LIMITED.
+        """
         wait_s = self._rates.take("credential", self._host.caller_id(context))
         if wait_s is not None:
             raise TooMany(wait_s, "This credential sends more requests than it may.")
-        return context
 
     def place(self, context: Any, client: Client) -> Place:
         """A place for a stream.

@@ -12,15 +12,17 @@ from typing import Any, Protocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from .close_codes import INTERNAL_ERROR, TIMEOUT
+
 EXTENSION = "saifu.attach"
 GRACE_S = 5.0
 """How long a peer has to read what is left, and the close frame behind it, before the connection is dropped."""
 MOST_UNREAD_BYTES = 256 * 1024
 """Beyond this much that a peer has not read, nothing more is taken from it: each of its messages may want an answer."""
-INTERNAL_ERROR = 1011
 
 _TEXT = 0x81
 _SHORT, _MEDIUM = 126, 65_536
+_NOT_UTF8 = 1007
 
 log = getLogger("uvicorn.error")
 
@@ -127,7 +129,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         try:
             text = data.decode()
         except UnicodeDecodeError:
-            self.conn.send_close(1007)
+            self.conn.send_close(_NOT_UTF8)
             self.handle_parser_exception()
         else:
             self._peer.received(text)
@@ -186,8 +188,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._over()
 
     def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
-        self._drop_soon()
+        self.pong_timer = self.pending_ping_payload = None
+        self.close(TIMEOUT, "Pings went unanswered")
         self._over()
 
     def pause_writing(self) -> None:

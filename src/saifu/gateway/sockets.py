@@ -11,11 +11,14 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from . import requests
+from .admission import Admission
+from .close_codes import NOT_SPOKEN
 from .host import Host, Rejected
 from .places import Places
 from .protocol import EXTENSION
+from .rates import address_of
 from .service import Service
-from .transport_ws import NOT_SPOKEN, Connection, Endpoint, Manners
+from .transport_ws import Connection, Endpoint, Manners
 
 PROTOCOL = "graphql-transport-ws"
 NEWCOMERS_PER_ADDRESS = 100
@@ -28,6 +31,7 @@ class Sockets:
 
     Args:
         allowed_origins: whose pages may open a socket, besides those of the host itself: "https://shop.example".
+        admission: who is let in, and how often.
         places: how many sockets a credential, and an address, may hold.
     """
 
@@ -35,12 +39,13 @@ class Sockets:
         self,
         service: Service,
         host: Host,
-        *,
+        admission: Admission,
         places: Places,
+        *,
         allowed_origins: Sequence[str] = (),
         manners: Manners = Manners(),  # noqa: B008
     ) -> None:
-        self._endpoint = Endpoint(service, host, manners, places)
+        self._endpoint = Endpoint(service, host, admission, places, manners)
         self._newcomers = Places(None, NEWCOMERS_PER_ADDRESS, "sockets that have not said who they are")
         self._allowed_origins = frozenset(allowed_origins)
 
@@ -58,7 +63,8 @@ class Sockets:
 
     async def _accept(self, scope: Scope, receive: Receive, send: Send) -> None:
         with ExitStack() as stack:
-            address = (scope.get("client") or (None,))[0]
+            client = scope.get("client")
+            address = address_of(client[0]) if client else None
             held = (
                 stack.enter_context(self._endpoint.places.hold(None, address)),
                 stack.enter_context(self._newcomers.hold(None, address)),
@@ -73,7 +79,8 @@ class Sockets:
             stack.pop_all()
         protocol = scope.get("extensions", {}).get(EXTENSION)
         wire = _Wire(send) if protocol is None else protocol
-        connection = Connection(self._endpoint, wire, scope.get("state", {}).get("request_id", ""), held)
+        request_id = scope.get("state", {}).get("request_id", "")
+        connection = Connection(self._endpoint, wire, request_id, client, held)
         if protocol is None:
             await wire.run(connection, receive)
         else:

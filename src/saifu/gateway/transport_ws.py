@@ -1,23 +1,7 @@
 """graphql-transport-ws to the letter: one connection, and the operations on it.
 
-How a socket ends. Clients of the protocol come back by themselves after a code below 4000 that is not an error of
-theirs, and give up after 4400, 4401, 4406, 4409 and 4429:
-
-| code | means | what a client does |
-|---|---|---|
-| 1001 | the gateway is stopping; queries and mutations have been answered | comes back, and resumes |
-| 1007, 1009 | a text that is not UTF-8; a message that is too large | mends what it sends |
-| 1011 | a fault of ours, or pings went unanswered | comes back |
-| 1013 | the house cannot be asked, or the credential holds as many sockets as it may | comes back, later |
-| 4008 | it did not read for too long; the reason holds the cursor of the last message sent | resumes from it |
-| 4400 | a message that is none of the protocol | mends what it sends |
-| 4401 | no credential, a wrong one, one that ended; or an operation before `connection_ack` | asks for another |
-| 4406 | it does not speak graphql-transport-ws | |
-| 4408 | no `connection_init` in time | comes back |
-| 4409 | an id that is in use | mends what it sends |
-| 4429 | a second `connection_init`, or more messages a second than anybody needs | gives up |
-
-What is wrong with one operation is an `error` for its id: the socket and all else on it go on.
+How a socket ends is in `close_codes.py`. What is wrong with one operation is an `error` for its id: the socket and all
+else on it go on.
 """
 
 import asyncio
@@ -30,25 +14,27 @@ import structlog
 from graphql import OperationType
 
 from . import messages, requests
+from .admission import Admission, Client
+from .close_codes import (
+    BAD_REQUEST,
+    GOING_AWAY,
+    ID_IN_USE,
+    INTERNAL_ERROR,
+    SLOW_CONSUMER,
+    TIMEOUT,
+    TOO_MANY,
+    TRY_LATER,
+    UNAUTHORIZED,
+)
 from .documents import Invalid, Operation
 from .host import Host, Rejected
 from .messages import Malformed, Message
 from .places import Place, Places
-from .protocol import INTERNAL_ERROR, Wire
+from .protocol import Wire
 from .requests import Request
 from .service import Answer, Service
 
 log = structlog.get_logger(__name__)
-
-GOING_AWAY = 1001
-TRY_LATER = 1013
-SLOW_CONSUMER = 4008
-BAD_REQUEST = 4400
-UNAUTHORIZED = 4401
-NOT_SPOKEN = 4406
-INIT_TIMEOUT = 4408
-ID_IN_USE = 4409
-TOO_MANY = 4429
 
 _UNAUTHENTICATED = 401
 
@@ -80,6 +66,7 @@ class Endpoint:
     """What the connections of one endpoint share.
 
     Attributes:
+        admission: who is let in, how often, and how many operations are under way.
         places: how many sockets a credential may hold.
         open: the connections that are not over.
         finishing: mutations whose client is gone: what was begun is finished.
@@ -87,8 +74,9 @@ class Endpoint:
 
     service: Service
     host: Host
-    manners: Manners
+    admission: Admission
     places: Places
+    manners: Manners
     open: "set[Connection]" = field(default_factory=set)
     finishing: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -96,11 +84,12 @@ class Endpoint:
 class _Running:
     """An operation that was begun."""
 
-    __slots__ = ("head", "id", "kind", "task")
+    __slots__ = ("crowd", "head", "id", "kind", "task")
     task: asyncio.Task[None]
 
-    def __init__(self, identity: str, kind: OperationType) -> None:
+    def __init__(self, identity: str, kind: OperationType, crowd: str | None) -> None:
         self.id = identity
+        self.crowd = crowd
         self.kind = kind
         self.head = messages.head(identity)
 
@@ -109,26 +98,21 @@ class Connection:
     """One socket; a `protocol.Peer`. Everything it does at once, it does in `received`; only operations wait.
 
     Args:
+        client: where it came from.
         held: the places that the socket takes at its address, and the one it takes until it has said who it is.
     """
 
     __slots__ = (
-        *("_acknowledged", "_admitting", "_around", "_closed", "_context", "_draining", "_endpoint", "_held"),
-        *(
-            "_initialised",
-            "_operations",
-            "_place",
-            "_places",
-            "_request_id",
-            "_running",
-            "_spoke_at",
-            "_timer",
-        ),
-        *("_tokens", "_waiting", "_wire"),
+        *("_acknowledged", "_admitting", "_around", "_client", "_closed", "_context", "_draining"),
+        *("_endpoint", "_held", "_initialised", "_operations", "_place", "_places", "_request_id"),
+        *("_running", "_spoke_at", "_timer", "_tokens", "_waiting", "_wire"),
     )
 
-    def __init__(self, endpoint: Endpoint, wire: Wire, request_id: str, held: tuple[Place, Place]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, wire: Wire, request_id: str, client: Client, held: tuple[Place, Place]
+    ) -> None:
         self._endpoint = endpoint
+        self._client = client
         self._wire = wire
         self._request_id = request_id
         self._places, self._place = held
@@ -199,7 +183,7 @@ class Connection:
         self._timer = timer
 
     def _too_late(self) -> None:
-        self.close(INIT_TIMEOUT, "Connection initialisation timeout")
+        self.close(TIMEOUT, "Connection initialisation timeout")
 
     def _received(self, text: str | bytes) -> None:
         if not self._may_speak():
@@ -245,10 +229,10 @@ class Connection:
         self._admitting = asyncio.create_task(self._admit(given if isinstance(given, str) else None))
 
     async def _admit(self, authorization: str | None) -> None:
-        host = self._endpoint.host
+        host, admission = self._endpoint.host, self._endpoint.admission
         try:
             async with asyncio.timeout(self._endpoint.manners.admit_within_s):
-                self._context = await host.admit(authorization, self._request_id)
+                self._context = await admission.admit(authorization, self._client, self._request_id)
             place = self._endpoint.places.hold(host.caller_id(self._context), None)
             self._place.leave()
             self._place = place
@@ -282,6 +266,7 @@ class Connection:
             self._take_a_place()
             request = requests.operation(message.payload)
             operation = service.begin(request, self._context)
+            crowd = self._enter(operation.kind)
         except Rejected as no:
             errors = no.body["errors"]
         except Invalid as no:
@@ -289,7 +274,7 @@ class Connection:
         except Exception as fault:  # noqa: BLE001 - it ends this operation, and nothing else on the socket
             errors = self._fault(fault)
         else:
-            self._run(_Running(message.id, operation.kind), operation, request)
+            self._run(_Running(message.id, operation.kind, crowd), operation, request)
             return
         self._wire.write(messages.failed(messages.head(message.id), errors))
 
@@ -297,6 +282,13 @@ class Connection:
         most = self._endpoint.manners.operations
         if self._running >= most:
             raise Rejected(429, "RATE_LIMITED", f"A socket runs at most {most} operations at once.")
+        self._endpoint.admission.ask(self._context)
+
+    def _enter(self, kind: OperationType) -> str | None:
+        """Join those under way, and say as whom; a stream takes a place on its socket, and no more."""
+        if kind is OperationType.SUBSCRIPTION:
+            return None
+        return self._endpoint.admission.enter(self._context, query=kind is OperationType.QUERY)
 
     def _run(self, running: _Running, operation: Operation, request: Request) -> None:
         self._operations[running.id] = running
@@ -320,6 +312,8 @@ class Connection:
             end = messages.failed(running.head, self._fault(fault))
         finally:
             self._running -= 1
+            if running.crowd is not None:
+                self._endpoint.admission.leave(running.crowd)
             current = self._operations.get(running.id) is running
             if current:
                 del self._operations[running.id]
