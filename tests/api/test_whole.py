@@ -1,12 +1,11 @@
 """A customer's answer is the same, told by one statement or by the resolvers of each field (PERFORMANCE W1)."""
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,154 +15,25 @@ from hypothesis import strategies as st
 from sqlalchemy import bindparam, update
 from sqlmodel import col
 
-from resolvers.context import Caller, CallerKind, Context
-from saifu import customers, locks, wallets
-from saifu.clock import ManualClock
-from saifu.customers import CustomerChange, Identifier, NewCustomer
-from saifu.feed import Feed
+from resolvers.context import Caller, CallerKind
 from saifu.keys import Scope
-from saifu.ledger.entries import EntryType, Funding
-from saifu.posting import Posting, Rules
+from saifu.ledger.entries import EntryType
 from saifu.selections import shapes
 from saifu.selections.building import Shape
-from saifu.settings import Settings
 from saifu.statements import SQLITE, prepared
-from saifu.store import Ask, Store, Tx, Work, open_store
+from saifu.store import Ask, Tx, Work
 from saifu.store_sqlite import sqlite_path
 from saifu.tables import Customer
 from schema import schema
-from tests.builders import CURRENCIES, RULES, a_customer, post
-from tests.databases import copy_of
+from tests.builders import a_customer
+from tests.lively import SHOWN, House, a_house
 from tests.selections import Answers, told
-
-BEGIN = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
-SHOWN = (*CURRENCIES, "JPY")
-"""What is enabled now. Nobody has a row in the last one yet, and some have one in EUR, which is not."""
-USED = replace(RULES, currencies=(*CURRENCIES, "EUR"), thresholds={"USD": 50_00})
-ODD = {
-    "emoji": "🎌 財布",
-    "rtl": "مرحبا",
-    "line": "a\u2028b",
-    "quote": '"\\\t\x7f',
-    "float": 1.5,
-    "yes": True,
-    "no": 0,
-}
-
-POSTINGS = [
-    Posting(EntryType.TOP_UP, True, 9_007_199_254, Funding.PAID, reference_id="pay_1", reason="Ünïcode “✓”"),
-    Posting(EntryType.TOP_UP_REVERSAL, False, 100, reference_id="ref_1"),
-    Posting(EntryType.PAYMENT, False, 2_000, reference_id="pay_2", metadata=ODD),
-    Posting(EntryType.PAYMENT_REVERSAL, True, 700, reference_id="pay_2"),
-    Posting(EntryType.REFUND, True, 300, reference_id="ref_2"),
-    Posting(EntryType.REFUND_REVERSAL, False, 200, reference_id="ref_2"),
-    Posting(EntryType.DISPUTE, False, 150, reference_id="dsp_1"),
-    Posting(EntryType.DISPUTE_REVERSAL, True, 150, reference_id="dsp_1"),
-    Posting(EntryType.MERCHANT_ADJUSTMENT, False, 1, reason="line\nbreak", key="k"),
-]
-
-
-def months(number: float) -> timedelta:
-    return timedelta(days=30 * number, microseconds=120 * int(number))
-
-
-@dataclass
-class House:
-    """Customers of every kind, and one instant: `rich` has lots that are over, soon over, and over in 9999."""
-
-    store: Store
-    clock: ManualClock
-    settings: Settings
-    runner: asyncio.Runner
-    ids: dict[str, str]
-
-    def context(self, caller: Caller | None = None) -> Context:
-        admin = Caller(CallerKind.API_KEY, "key_1", frozenset({Scope.ADMIN}))
-        rules = Rules.of(self.settings)
-        feed = Feed(self.store)
-        return Context(self.store, self.clock, self.settings, rules, feed, caller or admin, "req_1")
-
-    def write(self, work: Any) -> Any:
-        return self.runner.run(self.store.write(work))
-
-    def both(self, answers: Answers, caller: Caller | None = None) -> tuple[Any, str | None]:
-        """The ordinary result, and what one statement says."""
-        ctx = self.context(caller)
-        return self.runner.run(answers.ordinary(ctx)), self.runner.run(answers.at_once(ctx))
 
 
 @pytest.fixture(scope="module")
 def house(template_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    clock = ManualClock(BEGIN)
-    with copy_of(template_url, tmp_path_factory.mktemp("whole")) as url, asyncio.Runner() as runner:
-        store = runner.run(open_store(url, clock))
-        given = {
-            "database_url": url,
-            "currencies": SHOWN,
-            "mode": "test",
-            "admin_key": "sk_test_" + "a1B2c3D4" * 5,
-        }
-        made = House(store, clock, Settings.model_validate(given), runner, {})
-        _fill(made)
-        yield made
-        runner.run(store.close())
-
-
-def _fill(house: House) -> None:
-    new = NewCustomer(
-        "Ai@example.com", "愛子 “Ai”", "+4917012345", ODD, "ja", {"country": "DE", "city": "Köln"}
-    )
-    rich = house.write(lambda tx: customers.create(tx, new, CURRENCIES).value).id
-    for posting in POSTINGS:
-        house.clock.advance(timedelta(hours=1, microseconds=12_300))
-        house.write(lambda tx, one=posting: wallets.post(tx, locks.lock(tx, rich), "USD", one, USED))
-    for number, currency in enumerate(("USD", "INR", "USD", "EUR")):
-        for funding in ("paid", "promotional"):
-            lot = (rich, currency, funding, house.clock.now() + months(number + 1))
-            house.write(lambda tx, lot=lot: _lot(tx, *lot))
-    house.write(lambda tx: _lot(tx, rich, "USD", "paid", datetime(9999, 12, 31, 23, 59, 59, 999_998, UTC)))
-    house.write(lambda tx: wallets.set_threshold(tx, rich, "INR", 5_000, None, None, USED))
-    house.clock.advance(months(1))
-    house.write(lambda tx: wallets.sweep(tx, rich, "USD", USED))
-    house.write(lambda tx: wallets.notices(tx, rich, "INR", USED))
-    house.write(lambda tx: post(tx, rich, -100, "INR"))
-    house.clock.advance(months(1))  # INR has expired by now, and nobody has swept it
-    plain, blocked, gone = (house.write(a_customer).id for _ in range(3))
-    house.write(lambda tx: post(tx, gone, 500, metadata={"a": "b"}))
-    house.write(
-        lambda tx: customers.update(tx, plain, CustomerChange(metadata={}, billing_address=None, name="P"))
-    )
-    house.write(lambda tx: customers.block(tx, Identifier(customer_id=blocked), "because", "notes"))
-    house.write(lambda tx: customers.delete(tx, gone, forfeit_wallet_balance=True))
-    house.ids = {"rich": rich, "plain": plain, "blocked": blocked, "gone": gone, "nobody": "cus_0"}
-    house.runner.run(_stamped(house))
-
-
-def _lot(tx: Tx, customer_id: str, currency: str, funding: str, expires_at: datetime) -> None:
-    entry = wallets.ManualEntry(
-        customer_id=customer_id,
-        currency=currency,
-        entry_type="CREDIT",
-        amount_minor=1_111,
-        reason=None,
-        idempotency_key=f"{currency}{funding}{expires_at}",
-        funding=funding,
-        expires_at=expires_at,
-        metadata={},
-    )
-    wallets.post_manual(tx, entry, USED)
-
-
-async def _stamped(house: House) -> None:
-    """PostgreSQL gives events their places a moment after the commit."""
-    query = "query ($id: ID!) { customer(id: $id) { events(first: 1) { nodes { type } } } }"
-    async with asyncio.timeout(20):
-        while True:
-            result = await Answers(query, {"id": house.ids["gone"]}).ordinary(house.context())
-            assert result.data is not None, result.errors
-            if result.data["customer"]["events"]["nodes"] == [{"type": "CUSTOMER_DELETED"}]:
-                return
-            await asyncio.sleep(0.02)
+    with a_house(template_url, tmp_path_factory.mktemp("whole")) as house:
+        yield house
 
 
 # Selections
@@ -324,9 +194,24 @@ def test_a_caller_is_told_as_much_by_both_ways_and_no_more(house: House, who: st
     if isinstance(caller, str):
         caller = Caller(CallerKind.CUSTOMER_SESSION, "cse_1", customer_id=house.ids[caller])
     assert isinstance(caller, Caller)
-    result, at_once = house.both(Answers(asking(field), {"id": house.ids["rich"]}), caller)
+    answers = Answers(asking(field), {"id": house.ids["rich"]})
+    assert house.both(answers)[1] is not None, (
+        "an admin was told, and what was made for that is still at hand"
+    )
+    result, at_once = house.both(answers, caller)
     seen = result.errors is None and result.data["customer"] is not None
     assert at_once == (told(result.data["customer"]) if seen else None)
+
+
+def test_what_was_made_under_other_settings_is_not_used(house: House) -> None:
+    answers = Answers(
+        asking('wallets { currency } wallet(currency: "JPY") { id }'), {"id": house.ids["rich"]}
+    )
+    house.both(answers)
+    only_one = house.settings.model_copy(update={"currencies": ("INR",), "business_id": "other"})
+    result, at_once = replace(house, settings=only_one).both(answers)
+    assert result.data["customer"] == {"wallets": [{"currency": "INR"}], "wallet": None}
+    assert at_once == told(result.data["customer"])
 
 
 def test_a_customer_that_is_not_there_is_left_to_the_resolvers(house: House) -> None:
