@@ -30,6 +30,7 @@ from .query import Query
 from .scalars import OVERRIDES, SCALARS
 from .subscription import Subscription
 from .types import NODE_TYPES
+from .whole import mark_whole
 
 __all__ = ["Schema", "schema"]
 
@@ -57,6 +58,7 @@ class Schema(strawberry.Schema):
         )
         _without_null_defaults(self._schema)
         mark(self._schema)
+        mark_whole(self._schema)
         guarded = [name for root in self._roots() for name in _guard(root)]
         assert set(guarded) == PERMISSIONS.keys(), f"no permission for: {set(guarded) ^ PERMISSIONS.keys()}"
 

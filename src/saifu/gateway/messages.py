@@ -7,6 +7,7 @@ import orjson
 
 from . import requests
 from .host import Rejected
+from .written import encoded
 
 LONGEST_ID = 256
 LONGEST_REASON_BYTES = 123
@@ -75,7 +76,7 @@ def _check_operation(payload: dict[str, Any] | None) -> None:
 
 def head(identity: str) -> bytes:
     """What every message about an operation begins with."""
-    return b'{"id":' + requests.encoded(identity) + b',"type":"'
+    return b'{"id":' + encoded(identity) + b',"type":"'
 
 
 def following(of: bytes, payload: bytes) -> bytes:
@@ -84,7 +85,7 @@ def following(of: bytes, payload: bytes) -> bytes:
 
 
 def failed(of: bytes, errors: Sequence[Mapping[str, Any]]) -> bytes:
-    return b'%serror","payload":%s}' % (of, requests.encoded(errors))
+    return b'%serror","payload":%s}' % (of, encoded(errors))
 
 
 def completed(of: bytes) -> bytes:

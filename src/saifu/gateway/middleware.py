@@ -10,7 +10,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .host import Rejected
-from .requests import encoded
+from .written import encoded
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,6 @@
 Of a key that a JSON object holds twice the last one counts, as with every reader a client is likely to have.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +57,9 @@ def operation(sent: Any) -> Request:
             raise bad(f"`{name}` must be an object, or null.")
     if not isinstance(sent.get("operationName"), (str, type(None))):
         raise bad("`operationName` must be a text, or null.")
-    query, document_id, extensions = sent.get("query"), _document_id(sent), sent.get("extensions")
+    # Clients that cannot leave out the text of a document that they name send an empty one.
+    query = None if sent.get("query") == "" else sent.get("query")
+    document_id, extensions = _document_id(sent, query), sent.get("extensions")
     named = document_id is not None or (extensions or {}).get("persistedQuery") is not None
     if query is None and not named:
         raise bad("`query` must be a text that holds a GraphQL document.")
@@ -67,15 +68,15 @@ def operation(sent: Any) -> Request:
     return Request(query, sent.get("variables"), sent.get("operationName") or None, extensions, document_id)
 
 
-def _document_id(sent: dict[str, Any]) -> str | None:
+def _document_id(sent: dict[str, Any], query: Any) -> str | None:
     """Relay and others call it `id`; beside a `query` that key is anybody's, and ignored."""
-    name = "documentId" if sent.get("documentId") is not None or sent.get("query") is not None else "id"
+    name = "documentId" if sent.get("documentId") is not None or query is not None else "id"
     given = sent.get(name)
     if given is None:
         return None
     if not isinstance(given, str) or not given:
         raise bad(f"`{name}` must be a text that names a document.")
-    if sent.get("query") is not None:
+    if query is not None:
         raise bad("Send `query` or `documentId`, not both.")
     return given
 
@@ -86,12 +87,3 @@ def parsed(text: bytes | str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         raise bad("The request is not valid JSON.") from None
-
-
-def encoded(answer: Any) -> bytes:
-    """JSON as it goes over the wire."""
-    try:
-        return orjson.dumps(answer)
-    except TypeError:
-        # A number beyond 64 bits or half a surrogate pair, echoed in an error's text.
-        return json.dumps(answer).encode()

@@ -13,8 +13,9 @@ from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, Grap
 from .documents import Documents, Invalid, Operation
 from .execution import Executor
 from .host import Host
-from .requests import Request, encoded
+from .requests import Request
 from .sharing import Channel, Channels
+from .written import encoded
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from .documents import Operation
-from .requests import encoded
+from .written import encoded
 
 KEPT_S = 0.1
 

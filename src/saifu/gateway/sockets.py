@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
-from . import requests
 from .admission import Admission
 from .close_codes import NOT_SPOKEN
 from .host import Host, Rejected
@@ -19,6 +18,7 @@ from .protocol import EXTENSION
 from .rates import address_of
 from .service import Service
 from .transport_ws import Connection, Endpoint, Manners
+from .written import encoded
 
 PROTOCOL = "graphql-transport-ws"
 NEWCOMERS_PER_ADDRESS = 100
@@ -159,7 +159,7 @@ async def _deny(no: Rejected, scope: Scope, send: Send) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
-    body = requests.encoded(no.body)
+    body = encoded(no.body)
     headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     headers += [(name.encode(), value.encode()) for name, value in no.headers.items()]
     await send({"type": "websocket.http.response.start", "status": no.status, "headers": headers})

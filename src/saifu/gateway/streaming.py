@@ -15,8 +15,8 @@ from starlette.types import Receive, Send
 
 from .framing import Framing
 from .host import Rejected
-from .requests import encoded
 from .service import Answer
+from .written import encoded
 
 log = structlog.get_logger(__name__)
 

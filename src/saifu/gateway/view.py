@@ -22,9 +22,10 @@ from .host import Host, Rejected
 from .http_protocol import EXTENSION
 from .http_requests import Head
 from .negotiation import Accepted
-from .requests import Request, bad, encoded
+from .requests import Request, bad
 from .service import Answer, Service
 from .streaming import HEARTBEAT_S, Stream
+from .written import encoded
 
 _ALLOW = "GET, HEAD, POST, OPTIONS"
 _READING = frozenset({"GET", "HEAD"})

@@ -5,7 +5,8 @@
 - `"batch": function` – `await function(sources, context, arguments)` gives the values for many sources at once, an
   exception standing for the error of its source;
 - `"typenames": {class: name}` on an interface or a union – the object type of an instance of exactly that class;
-- `"as_is": class` on a scalar – a value of exactly that class is written as it is.
+- `"as_is": class` on a scalar – a value of exactly that class is written as it is;
+- `"whole": function` on a root field of queries – all that is selected of it may be answered at once; see `offers.py`.
 
 A mark says what is true of the resolver anyway. Reads are pure: they are made again when a value is completed again,
 and so are attributes and properties of sources in fields without a resolver.
@@ -97,7 +98,7 @@ def is_foreign(kind: GraphQLNamedType, classes: Classes) -> bool:
 
 def constant_arguments(definition: GraphQLField, node: FieldNode) -> dict[str, Any] | None:
     """The arguments of a field if they are the same in every execution, and nobody can change them."""
-    if any(_varies(argument.value) for argument in node.arguments or ()):
+    if any(varies(argument.value) for argument in node.arguments or ()):
         return None
     kinds = [get_named_type(argument.type) for argument in definition.args.values()]
     if not all(is_specified_scalar_type(kind) or is_enum_type(kind) for kind in kinds):
@@ -109,9 +110,10 @@ def constant_arguments(definition: GraphQLField, node: FieldNode) -> dict[str, A
     return None if any(isinstance(value, (list, dict)) for value in values.values()) else values
 
 
-def _varies(value: ValueNode) -> bool:
+def varies(value: ValueNode) -> bool:
+    """Whether a variable stands somewhere in a value."""
     if isinstance(value, VariableNode):
         return True
     if isinstance(value, ListValueNode):
-        return any(_varies(item) for item in value.values)
-    return isinstance(value, ObjectValueNode) and any(_varies(field.value) for field in value.fields)
+        return any(varies(item) for item in value.values)
+    return isinstance(value, ObjectValueNode) and any(varies(field.value) for field in value.fields)

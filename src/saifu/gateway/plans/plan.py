@@ -36,6 +36,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
 from .marks import READS, Classes, Way, constant_arguments, is_foreign, resolve_by_marks, way
+from .offers import Offer, offer
 
 MOST_FIELDS = 2_000
 """A bigger plan would take longer to compile than graphql-core takes to do without."""
@@ -59,6 +60,7 @@ class FieldPlan:
         reach: the numbers of the objects with calls that are written together with its value.
         tracks: whether something below needs to know where it stands.
         complete: made by the compiler for a called field: value, gathered parents by number, path → answer.
+        offer: of a root field that the house may answer whole.
     """
 
     key: str
@@ -72,6 +74,7 @@ class FieldPlan:
     reach: frozenset[int] = frozenset()
     tracks: bool = False
     complete: Callable[..., Any] | None = None
+    offer: Offer | None = None
     nodes: list[FieldNode] = field(init=False)
     type: GraphQLOutputType = field(init=False)
     head: tuple[Any, ...] = field(init=False)
@@ -189,6 +192,9 @@ class Planner:
         root = ObjectPlan(0, kind, chosen=False)
         self._objects[()] = root
         self._fill(root, collect_fields(sheet.schema, sheet.details, self._variables, kind, sheet.definition))
+        if sheet.definition.operation is OperationType.QUERY:
+            for one in root.calls:
+                one.offer = offer(one)
         return Plan(sheet, root, {one.number: one for one in self._objects.values()})
 
     def _object(self, kind: GraphQLObjectType, details: list[FieldDetails], chosen: bool) -> ObjectPlan:

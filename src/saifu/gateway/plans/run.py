@@ -22,6 +22,8 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, is_awaitable
 from graphql.type import GraphQLResolveInfoHelpers
 
+from saifu.gateway.written import Written
+
 from .marks import Way
 from .mending import Answer, Broken
 from .plan import FieldPlan, Parents, Plan
@@ -110,14 +112,29 @@ class Execution:
     def _begin(self, fields: Sequence[FieldPlan], parents: Parents) -> None:
         for field in fields:
             calls = _Calls(field, parents)
-            try:
-                arguments = self._arguments(field)
-            except Exception as error:  # noqa: BLE001  # a wrong argument is an error of the field
-                calls.values = [error] * len(parents[0])
+            if field.offer is None:
+                self._call(calls)
             else:
-                (self._batch if field.way is Way.BATCH else self._each)(calls, arguments)
-            if not calls.left:
-                self._ready.append(calls)
+                answer = field.offer.answer(self._context, self._variables)
+                self._waiting.add(answer, partial(self._answered, calls))
+
+    def _answered(self, calls: _Calls, text: bytes | Exception | None) -> None:
+        """Take what the house answers to an offer, or call the resolver as if it had not been asked."""
+        if isinstance(text, bytes):
+            calls.parents[1][0][calls.field.key] = Written(text)
+        else:
+            self._call(calls)
+
+    def _call(self, calls: _Calls) -> None:
+        field = calls.field
+        try:
+            arguments = self._arguments(field)
+        except Exception as error:  # noqa: BLE001  # a wrong argument is an error of the field
+            calls.values = [error] * len(calls.parents[0])
+        else:
+            (self._batch if field.way is Way.BATCH else self._each)(calls, arguments)
+        if not calls.left:
+            self._ready.append(calls)
 
     def _arguments(self, field: FieldPlan) -> dict[str, Any]:
         if field.arguments is not None:
