@@ -78,11 +78,11 @@ class Credentials:
         if scheme.lower() != "bearer" or not token.isascii() or not 0 < len(token) <= LONGEST_TOKEN:
             return None
         if token.startswith("cs_"):
-            session = await self._store.read(lambda tx: sessions.by_token(tx, token))
+            session = await sessions.by_token(self._store, token)
             if session is None:
                 return None
             return Credential(ActorType.CUSTOMER, session.id, customer_id=session.customer_id)
-        key = await self._store.read(lambda tx: keys.by_secret(tx, token))
+        key = await keys.by_secret(self._store, token)
         if key is None:
             return None
         self._used.add(key.id)

@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import secrets
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final, overload
 
 from sqlalchemy import bindparam, update
@@ -13,7 +14,7 @@ from . import audit, locks
 from .idempotency import once
 from .ids import new_id
 from .refusals import invalid
-from .store import Tx
+from .store import Store, Tx, asking
 from .tables import CustomerSession, Instant
 
 PREFIX: Final = "cs_"
@@ -65,15 +66,24 @@ def create(tx: Tx, customer_id: str, ttl_s: int, key: str | None) -> tuple[Custo
     return session, None if done.replayed else token
 
 
-def by_token(tx: Tx, token: str) -> CustomerSession | None:
-    """The session of a token; None when there is none, or none that is still good."""
-    if not token.startswith(PREFIX) or not token.isascii():
+async def by_token(store: Store, token: str) -> CustomerSession | None:
+    """The session of a token; None when there is none, or none that is still good.
+
+    Asked with every request, and so read the shortest way.
+    """
+    if not _plausible(token):
         return None
-    digest = _hash(token)
-    session = tx.first(_BY_HASH, token_hash=digest)
-    if session is None or not hmac.compare_digest(session.token_hash, digest):
+    return _good(await store.read_now(asking(_BY_HASH, token_hash=_hash(token))), token, store.clock.now())
+
+
+def _plausible(token: str) -> bool:
+    return token.startswith(PREFIX) and token.isascii()
+
+
+def _good(found: Sequence[CustomerSession], token: str, now: datetime) -> CustomerSession | None:
+    if not found or not hmac.compare_digest(found[0].token_hash, _hash(token)):
         return None
-    return session if session.revoked_at is None and tx.now < session.expires_at else None
+    return found[0] if found[0].revoked_at is None and now < found[0].expires_at else None
 
 
 def revoke_all(tx: Tx, customer_id: str) -> int:

@@ -136,6 +136,16 @@ Ask = Callable[[Dialect, datetime], Question]
 """Says what to ask an engine, given the instant of the answer."""
 
 
+def asking(statement: ClauseElement, **params: Any) -> Ask:
+    """Asks one statement of this program, whatever the engine and the instant."""
+
+    def ask(dialect: Dialect, _now: datetime) -> Question:
+        prepared = prepare(statement, dialect)
+        return prepared, prepared.values(params)
+
+    return ask
+
+
 @dataclass
 class Signal:
     """Tells whoever listens that the event log may have grown. It carries nothing: the log is the truth."""

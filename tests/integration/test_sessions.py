@@ -34,11 +34,11 @@ async def test_a_token_finds_its_session_until_it_expires(store: Store, clock: M
     customer = await store.write(a_customer)
     session_id, token = await store.write(lambda tx: a_session(tx, customer.id, 60))
     clock.advance(timedelta(seconds=59, microseconds=999_999))
-    found = await store.read(lambda tx: sessions.by_token(tx, token))
+    found = await sessions.by_token(store, token)
     assert found is not None
     assert (found.id, found.customer_id) == (session_id, customer.id)
     clock.advance(timedelta(microseconds=1))
-    assert await store.read(lambda tx: sessions.by_token(tx, token)) is None
+    assert await sessions.by_token(store, token) is None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ async def test_a_token_finds_its_session_until_it_expires(store: Store, clock: M
 async def test_any_other_token_finds_nothing(store: Store, token: str) -> None:
     customer = await store.write(a_customer)
     await store.write(lambda tx: a_session(tx, customer.id))
-    assert await store.read(lambda tx: sessions.by_token(tx, token)) is None
+    assert await sessions.by_token(store, token) is None
 
 
 @pytest.mark.parametrize("ttl_s", [-1, 0, 59, 3_601, 10**12])
@@ -101,4 +101,4 @@ async def test_a_new_address_ends_no_session(store: Store) -> None:
     _, token = await store.write(lambda tx: a_session(tx, customer.id))
     change = CustomerChange(email="new@example.com")
     await store.write(lambda tx: customers.update(tx, customer.id, change))
-    assert await store.read(lambda tx: sessions.by_token(tx, token)) is not None
+    assert await sessions.by_token(store, token) is not None
