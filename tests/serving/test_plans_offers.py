@@ -149,6 +149,10 @@ async def test_a_wrong_argument_is_the_field_s_error_as_ever() -> None:
     assert (house.asked, house.resolved) == ([], 1)
 
 
+def test_what_was_written_already_is_passed_on_byte_for_byte() -> None:
+    assert encoded({"data": Written(b'{ "a":1.50 }')}) == b'{"data":{ "a":1.50 }}'
+
+
 def test_an_answer_that_has_to_be_written_by_another_writer_keeps_what_was_written_already() -> None:
     """An error's text may echo half a surrogate pair, which orjson refuses."""
     written = encoded({"data": Written(b'{"a":[1,null]}'), "errors": ["\ud800"]})

@@ -1,17 +1,18 @@
 """Answers as JSON, parts of which may have been written elsewhere already."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 
-@dataclass(frozen=True, slots=True)
 class Written:
-    """A part of an answer that is JSON already."""
+    """A part of an answer that is JSON already. (No dataclass: orjson would write its fields.)"""
 
-    text: bytes
+    __slots__ = ("text",)
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
 
 
 def encoded(answer: Any) -> bytes:
