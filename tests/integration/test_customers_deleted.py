@@ -217,7 +217,7 @@ async def test_sessions_end_with_the_customer(store: Store) -> None:
     customer_id = await store.write(hanako)
     _, token = await store.write(lambda tx: a_session(tx, customer_id))
     await store.write(lambda tx: gone(tx, customer_id))
-    assert await store.read(lambda tx: sessions.by_token(tx, token)) is None
+    assert await sessions.by_token(store, token) is None
 
 
 async def test_deleting_nobody_is_refused(store: Store) -> None:
