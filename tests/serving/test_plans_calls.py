@@ -397,3 +397,45 @@ async def test_the_helpers_of_an_info_gather_and_track() -> None:
     answer = await run(library(Query__one=one), "{ one }")
     assert answer.data == {"one": "ab"}
     assert tracked == ["done"]
+
+
+BOXED = """
+type Query { boxed: [Boxed!]! }
+union Boxed = Red | Blue
+type Red { inside: Inside }
+type Blue { inside: Inside, other: Int }
+type Inside { called: Int!, kept: Int }
+"""
+
+
+class Red(Row):
+    pass
+
+
+class Blue(Row):
+    pass
+
+
+async def test_nulls_find_their_way_through_objects_in_which_nothing_is_called() -> None:
+    """Which of its types an object is must be known once something below it has failed."""
+    inside = [Row(kept=i) for i in range(4)]
+    boxed = [Red(inside=inside[0]), Blue(inside=inside[1]), Red(inside=inside[2]), Blue(inside=inside[3])]
+
+    async def called(source: Row, info: Any) -> int:
+        if source.kept % 2:
+            raise ValueError(f"at {source.kept}")
+        return 1
+
+    def schema_of(marks: dict[str, Any]) -> GraphQLSchema:
+        schema = build_schema(BOXED)
+        fields_of(schema, "Query")["boxed"].resolve = lambda *_: boxed
+        fields_of(schema, "Inside")["called"].resolve = called
+        union: Any = schema.type_map["Boxed"]
+        union.resolve_type = lambda value, *_: type(value).__name__
+        union.extensions = marks
+        return schema
+
+    text = "{ boxed { ... on Red { a: inside { called kept } } ... on Blue { other b: inside { called kept } } } }"
+    answer = await run(schema_of({"typenames": {Red: "Red", Blue: "Blue"}}), text)
+    same(answer, await by_core(schema_of({}), text))
+    assert [error.path for error in answer.errors or ()] == [["boxed", i, "b", "called"] for i in (1, 3)]
