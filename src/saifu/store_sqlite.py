@@ -323,6 +323,8 @@ def _open_at_once(path: Path) -> sqlite3.Connection:
     connection = _open_file(path, read_only=True)
     for pragma in _PRAGMAS_AT_ONCE:
         connection.execute(f"PRAGMA {pragma}")
+    (nested,) = connection.execute(_NESTED_JSON).fetchone()
+    assert nested == '{"a":[true]}', f"this SQLite forgets what is JSON, and would quote it: {nested}"
     return connection
 
 
@@ -332,6 +334,10 @@ _PRAGMAS_WRITER = (
     "foreign_keys=ON",
     f"busy_timeout={BUSY_TIMEOUT_MS}",
     "secure_delete=ON",  # what is erased is gone from the file (CU54), also where SQLite's build says otherwise
+)
+# Whole answers are nested like this (`selections`); SQLite promises less than it has always done.
+_NESTED_JSON = (
+    "SELECT json_object('a', (SELECT json_group_array(iif(x, json('true'), 0)) FROM (SELECT 1 AS x LIMIT 1)))"
 )
 _PRAGMAS_AT_ONCE = ("busy_timeout=0", f"mmap_size={MAPPED_BYTES}")
 _PRAGMAS_READER = ("query_only=ON", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_MS}")
