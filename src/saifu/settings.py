@@ -176,7 +176,7 @@ class Settings(BaseSettings):
     rate_per_key: Annotated[int, PlainValidator(values.whole(0, 1_000_000))] = Field(
         default=20_000,
         description="How many requests per second one API key may send, in each process; 5 s' worth at once; 0 is no "
-        "limit. This and the next two do not count for messages on websockets.",
+        "limit. Operations on websockets count as requests.",
         examples=["500"],
     )
     rate_per_session: Annotated[int, PlainValidator(values.whole(0, 1_000_000))] = Field(
