@@ -1,6 +1,8 @@
 """How resolvers are called by a plan: together for a level, at most once each, and never left behind."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -349,6 +351,27 @@ async def test_an_error_that_makes_siblings_useless_does_not_leave_them_behind()
     assert answer.data is None
     assert [error.message for error in answer.errors or ()] == ["no"]
     assert ended == ["slow", "slow"]
+
+
+async def test_what_an_execution_held_is_free_as_soon_as_it_has_ended() -> None:
+    """No cycle keeps an answer in memory until the garbage is collected."""
+
+    async def authors(books: Sequence[Row], context: Any, arguments: dict[str, Any]) -> list[Row]:
+        return [Row(name="a") for _ in books]
+
+    async def size(*_: Any, **__: Any) -> int:
+        return 3
+
+    schema = library(Query__shelves=shelves, Book__author__batch=authors, Shelf__size=size)
+    context = Row()
+    freed = weakref.ref(context)
+    gc.disable()
+    try:
+        await run(schema, "{ shelves { size books { author { name } } } }", context)
+        del context
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 WHO: ContextVar[str] = ContextVar("WHO", default="nobody")

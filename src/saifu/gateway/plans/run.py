@@ -90,6 +90,8 @@ class Execution:
             if self._core:
                 await self._core.abandoned()
             raise
+        finally:
+            self._tail = ()  # it leads back to the execution, which would live until the garbage is collected
         if self._core:
             await self._core.settled()
         answer = self._answer
