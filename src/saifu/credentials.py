@@ -1,9 +1,12 @@
 """Credentials in use: who a bearer is, and when it stops being anybody (A40-A42)."""
 
 import asyncio
+import hashlib
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -21,6 +24,7 @@ log = structlog.get_logger(__name__)
 RECHECK_S = 2.0
 TOUCH_S = 60.0
 LONGEST_TOKEN = 512
+MOST_KNOWN = 10_000
 
 _GOOD: Any = union_all(
     select(ApiKey.id).where(any_of(col(ApiKey.id), "ids"), col(ApiKey.revoked_at).is_(None)),
@@ -47,10 +51,21 @@ class Credential:
     customer_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found of a token: for as long as its table is at this revision, and until `until_s` (monotonic)."""
+
+    credential: Credential
+    revision: int
+    until_s: float
+    ends_at: datetime | None
+
+
 class Credentials:
     """Looks credentials up, and watches over those that hold sockets open.
 
-    One statement for all of them every `recheck_s` seconds; whoever stopped being good is told.
+    One statement for all of them every `recheck_s` seconds; whoever stopped being good is told. Where the store
+    knows of every change, what was looked up is remembered until there is one, and no longer than `recheck_s`.
     """
 
     def __init__(self, store: Store, recheck_s: float = RECHECK_S) -> None:
@@ -58,6 +73,7 @@ class Credentials:
         self._recheck_s = recheck_s
         self._held: dict[str, set[Callable[[], None]]] = {}
         self._used: set[str] = set()
+        self._known: dict[bytes, _Known] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -77,16 +93,42 @@ class Credentials:
         token = token.strip()
         if scheme.lower() != "bearer" or not token.isascii() or not 0 < len(token) <= LONGEST_TOKEN:
             return None
-        if token.startswith("cs_"):
-            session = await sessions.by_token(self._store, token)
-            if session is None:
-                return None
-            return Credential(ActorType.CUSTOMER, session.id, customer_id=session.customer_id)
-        key = await keys.by_secret(self._store, token)
-        if key is None:
-            return None
-        self._used.add(key.id)
-        return Credential(ActorType.API_KEY, key.id, keys.scopes_of(key))
+        credential = await self._remembered(token)
+        if credential is not None and credential.type is ActorType.API_KEY:
+            self._used.add(credential.id)
+        return credential
+
+    async def _remembered(self, token: str) -> Credential | None:
+        table = "customer_session" if token.startswith("cs_") else "api_key"
+        revision = self._store.revision(table)
+        if revision is None:
+            return (await self._look_up(token))[0]
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is not None and known.revision == revision and self._is_fresh(known):
+            return known.credential
+        credential, ends_at = await self._look_up(token)
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        # The revision is of before: a change while this was looked up is seen the next time.
+        if credential is not None:
+            self._known[digest] = _Known(credential, revision, time.monotonic() + self._recheck_s, ends_at)
+        return credential
+
+    def _is_fresh(self, known: "_Known") -> bool:
+        ended = known.ends_at is not None and self._store.clock.now() >= known.ends_at
+        return not ended and time.monotonic() < known.until_s
+
+    async def _look_up(self, token: str) -> tuple[Credential | None, datetime | None]:
+        """Who it is, and when a session ends."""
+        if not token.startswith("cs_"):
+            key = await keys.by_secret(self._store, token)
+            return (Credential(ActorType.API_KEY, key.id, keys.scopes_of(key)) if key else None), None
+        session = await sessions.by_token(self._store, token)
+        if session is None:
+            return None, None
+        credential = Credential(ActorType.CUSTOMER, session.id, customer_id=session.customer_id)
+        return credential, session.expires_at
 
     @contextmanager
     def hold(self, credential_id: str, on_end: Callable[[], None]) -> Iterator[None]:

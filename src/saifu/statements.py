@@ -36,12 +36,17 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement ready for one engine's driver: its text, its parameters' order, its rows' shape."""
+    """A statement ready for one engine's driver: its text, its parameters' order, its rows' shape.
+
+    Attributes:
+        changes: the table that it writes to, if it writes.
+    """
 
     sql: str
     names: tuple[str, ...]
     constants: Mapping[str, Any]
     shape: Callable[[Sequence[Any]], Any]
+    changes: str | None = None
 
     def values(self, params: Mapping[str, Any]) -> list[Any]:
         """The parameters in the driver's order. A missing or superfluous one is a fault of ours."""
@@ -66,9 +71,9 @@ def prepared(statement: ClauseElement, dialect: Dialect) -> Prepared:
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
-    return Prepared(
-        str(compiled), tuple(compiled.positiontup or ()), constants, _shape_of(statement, dialect)
-    )
+    changes = str(statement.table) if isinstance(statement, UpdateBase) else None
+    names = tuple(compiled.positiontup or ())
+    return Prepared(str(compiled), names, constants, _shape_of(statement, dialect), changes)
 
 
 def _shape_of(statement: ClauseElement, dialect: Dialect) -> Callable[[Sequence[Any]], Any]:

@@ -198,6 +198,12 @@ class Store(Protocol):
         """
         ...
 
+    def revision(self, table: str) -> int | None:
+        """A number that is another one after every committed change of a table; known before whoever changed it is
+        answered. None where others may change it unseen, as several processes on PostgreSQL do.
+        """
+        ...
+
     async def close(self) -> None: ...
 
 

@@ -211,6 +211,9 @@ class PostgresStore:
                 log.warning("read_lost_its_connection", error=str(lost), attempt=attempt)
         raise Unavailable("The database cannot be reached.")
 
+    def revision(self, table: str) -> int | None:
+        return None
+
     async def close(self) -> None:
         if self._running:
             await asyncio.wait(self._running, timeout=10)

@@ -10,9 +10,10 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,18 +57,24 @@ class SqliteTx(Tx):
         super().__init__(now, origin)
         self._connection = connection
         self.position = position
+        self.changed: set[str] = set()
 
     def next_position(self) -> int:
         self.position += 1
         return self.position
 
     def _fetch(self, prepared: Prepared, values: list[Any]) -> Iterable[Row]:
-        self.statements += 1
+        self._count(prepared)
         return self._connection.execute(prepared.sql, [to_sqlite(value) for value in values]).fetchall()
 
     def _run(self, prepared: Prepared, values: list[Any]) -> int:
-        self.statements += 1
+        self._count(prepared)
         return self._connection.execute(prepared.sql, [to_sqlite(value) for value in values]).rowcount
+
+    def _count(self, prepared: Prepared) -> None:
+        self.statements += 1
+        if prepared.changes is not None:
+            self.changed.add(prepared.changes)
 
     def _insert(self, rows: list[SQLModel]) -> None:
         by_table: dict[type[SQLModel], list[SQLModel]] = {}
@@ -76,6 +83,7 @@ class SqliteTx(Tx):
         for model, group in by_table.items():
             sql, names = _insert_sql(model)
             self.statements += 1
+            self.changed.add(str(model.__tablename__))
             self._connection.executemany(
                 sql, [[to_sqlite(row.__dict__.get(name)) for name in names] for row in group]
             )
@@ -95,6 +103,7 @@ class _Command:
     done: "asyncio.Future[Any]"
     outcome: Any = None
     fault: BaseException | None = None
+    changed: set[str] = field(default_factory=set)
 
 
 class SqliteStore:
@@ -109,6 +118,7 @@ class SqliteStore:
         self._readers: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()
         self._opened: list[_Connection] = []
         self._position = 0
+        self._revisions: Counter[str] = Counter()
         self._lock = hold_lock(self.path)
         self._writer: _Connection
         self._at_once: sqlite3.Connection
@@ -164,6 +174,9 @@ class SqliteStore:
             return await self.read(lambda tx: tx.fetch(prepared, values))
         return [prepared.shape(row) for row in rows]
 
+    def revision(self, table: str) -> int | None:
+        return self._revisions[table]
+
     async def close(self) -> None:
         self._queue.put_nowait(None)
         await self._task
@@ -207,6 +220,9 @@ class SqliteStore:
             for command in group:
                 command.fault = _undone(command.fault) if command.fault else unknown
             await self._find_position()
+        # Also of what failed: a commit whose outcome is unknown may have changed something.
+        for command in group:
+            self._revisions.update(command.changed)
         for command in group:
             _answer(command)
         if self._position > before:
@@ -232,6 +248,7 @@ class SqliteStore:
         connection.execute("SAVEPOINT unit")
         tx = SqliteTx(connection, self.clock.now(), command.origin, position)
         try:
+            command.changed = tx.changed
             command.outcome = command.work(tx)
             tx.flush()
         except BaseException as fault:
