@@ -13,7 +13,7 @@ from sqlmodel import col, select
 
 from saifu import cursors, wallet_views
 from saifu.events import EventType
-from saifu.feed import Batch, GapReason, Interest
+from saifu.feed import Batch, GapReason, Interest, interest_in
 from saifu.refusals import ErrorCode, Refusal
 from saifu.tables import Customer, Event, LedgerEntry
 from saifu.wallet_views import WalletView
@@ -29,8 +29,14 @@ _BALANCE_CHANGED = frozenset({EventType.WALLET_BALANCE_CHANGED.value})
 _BALANCE_LOW = frozenset({EventType.WALLET_BALANCE_LOW.value})
 _KNOWN = select(Customer).where(col(Customer.id) == bindparam("customer_id"))
 
-resume_from: ContextVar[str | None] = ContextVar("resume_from", default=None)
-"""In the task of a stream: the cursor of the last message whose sending is over."""
+_told: ContextVar[int | str | None] = ContextVar("told", default=None)
+"""In the task of a stream: the position, or the cursor, of the last message whose sending is over."""
+
+
+def resume_from() -> str | None:
+    """Asked in the task of a stream: the cursor of the last message whose sending is over."""
+    told = _told.get()
+    return cursors.cursor_of(told) if isinstance(told, int) else told
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ async def events(
     """
     permissions.admit(ctx, "events")
     wanted = None if types is None else frozenset(map(str, types))
-    interest = Interest(await _customer(ctx, customer_id), wanted)
+    interest = interest_in(await _customer(ctx, customer_id), wanted)
     return _follow(ctx, await _start(ctx, after), interest)
 
 
@@ -86,7 +92,7 @@ async def balance_low(
 ) -> AsyncGenerator[Event | Gap | Ready, None]:
     """Every low-balance alert after a cursor, a `Ready`, and then as they happen (A53, W86)."""
     permissions.admit(ctx, "walletBalanceLow")
-    interest = Interest(await _customer(ctx, customer_id), _BALANCE_LOW)
+    interest = interest_in(await _customer(ctx, customer_id), _BALANCE_LOW)
     return _follow(ctx, await _start(ctx, after), interest)
 
 
@@ -121,7 +127,7 @@ class _Wallets:
     async def follow(self, position: int, fresh: bool) -> AsyncGenerator[Snapshot | Change | Gap, None]:
         for snapshot in await self.snapshots(position) if fresh else ():
             yield snapshot
-        interest = Interest(self._customer_id, _BALANCE_CHANGED)
+        interest = interest_in(self._customer_id, _BALANCE_CHANGED)
         async with aclosing(_follow(self._ctx, position, interest)) as messages:
             async for message in messages:
                 for shown in await self.messages(message):
@@ -162,6 +168,7 @@ async def _follow(
 ) -> AsyncGenerator[Event | Gap | Ready, None]:
     """The one way in which every stream reads: from its position, wait, read again."""
     live, allowance = False, BUFFER
+    every = ctx.caller.customer_id is None
     with ctx.feed.listen(interest) as listener:
         while True:
             behind = ctx.feed.behind(position, interest) if live else 0
@@ -174,16 +181,16 @@ async def _follow(
             if batch.floor is not None:
                 yield Gap(GapReason.EXPIRED, cursors.cursor_of(batch.floor))
             for event in batch.events:
-                assert ctx.sees(event.customer_id), "a stream is limited to what its caller sees"
+                assert every or ctx.sees(event.customer_id), "a stream is limited to what its caller sees"
                 yield event
-                resume_from.set(_cursor(event))
+                _told.set(event.position)
             position = batch.position
             if batch.more:
                 continue
             if not live:
                 live = True
                 yield Ready(cursors.cursor_of(position))
-            resume_from.set(cursors.cursor_of(position))
+            _told.set(position)
             caught_up = not ctx.feed.behind(position, interest)
             await listener.wait()
             if caught_up:
@@ -207,7 +214,7 @@ async def _start(ctx: Context, after: str | None) -> int:
         position = await ctx.feed.now()
     else:
         position = await ctx.feed.position_after(after)
-    resume_from.set(cursors.cursor_of(max(position, 0)) if after is None else after)
+    _told.set(max(position, 0) if after is None else after)
     return position
 
 

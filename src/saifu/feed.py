@@ -68,6 +68,12 @@ class Interest:
         return of_customer and (self.types is None or event.type in self.types)
 
 
+@lru_cache(maxsize=10_000)
+def interest_in(customer_id: str | None, types: frozenset[str] | None) -> Interest:
+    """One object for all of the same interest: it is a key that is looked up for each of them and each event."""
+    return Interest(customer_id, types)
+
+
 class GapReason(StrEnum):
     """Why a stream has a hole, which is always said and never passed over (ruling 13)."""
 

@@ -142,7 +142,7 @@ class House:
         return dressed(error, Asked(schema.core, document, variables), context.request_id)
 
     def resume_from(self) -> str | None:
-        return streams.resume_from.get()
+        return streams.resume_from()
 
 
 _NOBODY = "Send `Authorization: Bearer` with an API key or a customer session that is good."

@@ -348,3 +348,20 @@ async def test_a_place_that_is_left_twice_is_left_once() -> None:
         place.leave()
     with places.hold("key", None), places.hold("key", None), pytest.raises(Rejected):
         places.hold("key", None)
+
+
+async def test_what_many_are_told_at_once_is_written_in_one_go_and_in_order() -> None:
+    """And what one is told before its close comes before it."""
+    async with door() as opened, Raw.to(opened.port) as raw, Raw.to(opened.port) as other:
+        for each in (raw, other):
+            each.say_who()
+            assert (await each.frame())[1] == b'{"type":"connection_ack"}'
+        for each in (raw, other):
+            for number in range(3):
+                each.send(f'{{"type":"ping","payload":{{"n":{number}}}}}')
+            each.send("5")
+        for each in (raw, other):
+            pongs = [(await each.frame())[1] for _ in range(3)]
+            assert pongs == [b'{"type":"pong","payload":{"n":%d}}' % number for number in range(3)]
+            opcode, reason = await each.frame()
+            assert (opcode, reason[:2]) == (8, struct.pack("!H", 4400))

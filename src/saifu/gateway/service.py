@@ -121,7 +121,7 @@ class Service:
             with self._channel(operation, variables, context) as channel:
                 async with aclosing(source):
                     async for event in source:
-                        yield await channel.answer(event, made)
+                        yield channel.known(event) or await channel.answer(event, made)
         except Exception as fault:  # noqa: BLE001 - the source failed; `dress` tells the client, and the log
             error = (
                 fault if isinstance(fault, GraphQLError) else GraphQLError(str(fault), original_error=fault)

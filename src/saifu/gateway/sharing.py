@@ -40,6 +40,11 @@ class Channel(Generic[A]):
     def __exit__(self, *_: object) -> None:
         self._listeners -= 1
 
+    def known(self, event: Any) -> A | None:
+        """The answer to an event, where somebody has made it."""
+        shared = self._answers.get(id(event))
+        return None if shared is None else shared.answer
+
     async def answer(self, event: Any, make: Callable[[Any], Awaitable[A]]) -> A:
         """The answer to an event, an object that all listeners are given; made by whoever asks first."""
         if self._listeners <= 1:

@@ -328,7 +328,9 @@ class Connection:
             answer = await service.execute(operation, request, self._context)
             if not answer.executed:
                 return messages.failed(running.head, answer.errors)
-            await self._next(running, answer)
+            if self._wire.full:
+                await self._room()
+            self._tell(running, answer)
             return messages.completed(running.head)
         answers = await service.subscribe(operation, request, self._context)
         if isinstance(answers, Answer):
@@ -337,12 +339,12 @@ class Connection:
             async for answer in answers:
                 if not answer.executed:
                     return messages.failed(running.head, answer.errors)
-                await self._next(running, answer)
+                if self._wire.full:
+                    await self._room()
+                self._tell(running, answer)
         return messages.completed(running.head)
 
-    async def _next(self, running: _Running, answer: Answer) -> None:
-        if self._wire.full:
-            await self._room()
+    def _tell(self, running: _Running, answer: Answer) -> None:
         if self._operations.get(running.id) is running:
             self._wire.write(messages.following(running.head, answer.encoded()))
 
