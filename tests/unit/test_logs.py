@@ -1,5 +1,6 @@
 """Logs: one line per event, everything through one door, and no secret in any of them (S22)."""
 
+import asyncio
 import io
 import json
 import logging
@@ -261,3 +262,27 @@ def test_the_line_of_a_request_keeps_to_the_level(output):
     logs.configure("json", "warning", output)
     logs.answered("req_1", "GET", "/graphql", 200, 0.1)
     assert not output.getvalue()
+
+
+class Counting(io.StringIO):
+    """Counts how often it is written to."""
+
+    writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+
+async def test_requests_of_one_turn_are_written_together_and_in_order(output):
+    stream = Counting()
+    logs.configure("json", "info", stream)
+    for number in range(5):
+        logs.answered(f"req_{number}", "POST", "/graphql", 200, 0.1)
+    assert not stream.getvalue()
+    structlog.get_logger("saifu.wallets").info("entry posted")
+    assert [line["event"] for line in lines(stream)] == ["request"] * 5 + ["entry posted"]
+    assert stream.writes == 2
+    logs.answered("req_6", "POST", "/graphql", 200, 0.1)
+    await asyncio.sleep(0)
+    assert lines(stream)[-1]["request_id"] == "req_6"
