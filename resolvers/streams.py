@@ -158,7 +158,7 @@ class _Wallets:
         held = self._held.get(data["currency"])
         if held is None or data["sequence"] <= held:
             return []
-        entry = await self._ctx.loaders.entries.load(data["id"])
+        entry = await self._ctx.feed.entries.get(data["id"])
         assert entry is not None, f"{event.id} tells of an entry that is not there"
         return [Change(entry, _cursor(event))]
 

@@ -106,21 +106,22 @@ After = Annotated[
 class _Shown:
     """What rows were last shown as: all who listen are given one object for one row, and it is executed once."""
 
-    def __init__(self, show: Callable[[Any], Any]) -> None:
+    def __init__(self, show: Callable[..., Any]) -> None:
         self._show = show
         self._recent: dict[int, tuple[Any, Any]] = {}
 
-    def __call__(self, row: Any) -> Any:
+    def __call__(self, row: Any, *more: Any) -> Any:
         found = self._recent.get(id(row))
         if found is None:
             if len(self._recent) >= SHOWN_ROWS:
                 self._recent.clear()
             # With the row, so that its id is nobody else's.
-            found = self._recent[id(row)] = (row, self._show(row))
+            found = self._recent[id(row)] = (row, self._show(row, *more))
         return found[1]
 
 
 _event = _Shown(Event.of)
+_change = _Shown(lambda _entry, change: WalletChange.of(change))
 
 
 def _event_message(message: EventRow | streams.Gap | streams.Ready) -> Any:
@@ -138,7 +139,7 @@ def _wallet_message(message: streams.Snapshot | streams.Change | streams.Gap) ->
         case streams.Snapshot():
             return WalletSnapshot.of(message)
         case streams.Change():
-            return WalletChange.of(message)
+            return _change(message.entry, message)
         case streams.Gap():
             return StreamGap.of(message)
 

@@ -21,11 +21,12 @@ from sqlalchemy import Integer, bindparam, delete, func
 from sqlalchemy.sql import Select
 from sqlmodel import col, select
 
-from . import cursors, installation
+from . import cursors, installation, lookup
 from .feed_tail import Tail
+from .gathered import Gathered
 from .statements import any_of
 from .store import Store, Tx
-from .tables import Event
+from .tables import Event, LedgerEntry
 from .tasks import cancelled, woken
 
 log = structlog.get_logger(__name__)
@@ -104,6 +105,7 @@ class Feed:
     Attributes:
         read_at: when the log was last read, on the process's monotonic clock.
         seen: how many events were read since the start, by type.
+        entries: the ledger entries that events tell of, read once for all who listen.
     """
 
     def __init__(self, store: Store, tail_size: int = TAIL_SIZE, poll_s: float = POLL_S) -> None:
@@ -119,6 +121,7 @@ class Feed:
         self._task: asyncio.Task[None] | None = None
         self.read_at = monotonic()
         self.seen: Counter[str] = Counter()
+        self.entries = Gathered(self._entries)
 
     @property
     def head(self) -> int:
@@ -201,6 +204,9 @@ class Feed:
             group.discard(listener)
             if not group and self._listeners.get(interest.customer_id) is group:
                 del self._listeners[interest.customer_id]
+
+    async def _entries(self, ids: list[str]) -> dict[str, LedgerEntry]:
+        return await self._store.read(lambda tx: lookup.by_ids(tx, LedgerEntry, ids))
 
     def _read_tail(self, after: int, interest: Interest, limit: int) -> Batch:
         events: list[Event] = []

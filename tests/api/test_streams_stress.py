@@ -9,9 +9,10 @@ import pytest
 import websockets
 
 from resolvers import streams
+from saifu import lookup
 from saifu.settings import Settings
 from saifu.store import Store, Tx
-from tests.api.test_streams import EVENTS, ready, restarted, settled
+from tests.api.test_streams import BALANCE, EVENTS, ready, restarted, settled
 from tests.builders import a_wallet, post
 from tests.client import Closed, Socket, Stream, served
 from tests.conftest import ADMIN_KEY, Listen
@@ -120,6 +121,33 @@ async def test_one_event_reaches_two_hundred_listeners(listen: Listen, store: St
         received = await asyncio.gather(*[stream.next() for stream in listeners])
         assert len({event["id"] for event in received}) == 1
         assert len(received) == 201
+
+
+async def test_one_change_of_a_wallet_is_read_once_for_all_who_watch_it(
+    listen: Listen, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A52, A54: and each of them hears it once."""
+    loads: list[list[str]] = []
+    by_ids = lookup.by_ids
+
+    def counted(tx: Tx, model: Any, ids: Any) -> Any:
+        loads.append([model.__name__, *ids])
+        return by_ids(tx, model, ids)
+
+    wallet = await store.write(lambda tx: a_wallet(tx, balance=1_00))
+    async with listen() as one, listen() as two:
+        watched = [
+            await each.subscribe(BALANCE, customerId=wallet.customer_id, currency="USD")
+            for each in (one, two)
+            for _ in range(50)
+        ]
+        await asyncio.gather(*[stream.next() for stream in watched])
+        monkeypatch.setattr(lookup, "by_ids", counted)
+        posted = await store.write(lambda tx: post(tx, wallet.customer_id, 5_00))
+        changes = await asyncio.gather(*[stream.next() for stream in watched])
+        assert {change["balance"]["amount"] for change in changes} == {6_00}
+        assert all([await stream.silent(0.001) for stream in watched])
+        assert loads == [["LedgerEntry", posted.entry.id]]
 
 
 class Survivors:
