@@ -35,11 +35,12 @@ def framed(payload: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    audience: "dict[str, list[Connection]]"
+    audience: "dict[str, set[Connection]]"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
         self._websocket = False
+        self._customer = ""
         self._said = 0
         self._received = bytearray()
 
@@ -84,15 +85,13 @@ class Connection(asyncio.Protocol):
             if not self._said:
                 self.transport.write(framed(_ACKNOWLEDGED))
             else:
-                customer = json.loads(text)["payload"]["variables"]["customerId"]
-                self.audience.setdefault(customer, []).append(self)
+                self._customer = json.loads(text)["payload"]["variables"]["customerId"]
+                self.audience.setdefault(self._customer, set()).add(self)
                 self.transport.write(framed(_READY))
             self._said += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for listeners in self.audience.values():
-            if self in listeners:
-                listeners.remove(self)
+        self.audience.get(self._customer, set()).discard(self)
 
 
 async def serve(port: int) -> None:
