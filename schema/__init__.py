@@ -1,12 +1,11 @@
 """What clients can ask: shapes only, no rules and no SQL. Here it is assembled."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import strawberry
 from graphql import (
     GraphQLArgument,
-    GraphQLError,
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
@@ -15,17 +14,14 @@ from graphql import (
     GraphQLSchema,
     Undefined,
 )
-from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 
 from resolvers.context import Context
 from resolvers.permissions import PERMISSIONS, admit
 
-from .arguments import Asked, check_texts
 from .marks import mark
 from .mutation import Mutation
-from .outcome import ERROR_TYPES, dressed
+from .outcome import ERROR_TYPES
 from .query import Query
 from .scalars import OVERRIDES, SCALARS
 from .subscription import Subscription
@@ -35,16 +31,8 @@ from .whole import mark_whole
 __all__ = ["Schema", "schema"]
 
 
-class _Checked(SchemaExtension):
-    def on_execute(self) -> Iterator[None]:
-        document = self.execution_context.graphql_document
-        if document is not None:
-            check_texts(document, self.execution_context.variables or {})
-        yield
-
-
 class Schema(strawberry.Schema):
-    """Strawberry's schema, with permissions in front of every root field and a code on every error."""
+    """Strawberry's schema, with permissions in front of every root field and marks for the gateway that serves it."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -52,7 +40,6 @@ class Schema(strawberry.Schema):
             mutation=Mutation,
             subscription=Subscription,
             types=[*NODE_TYPES, *ERROR_TYPES],
-            extensions=[_Checked],
             config=StrawberryConfig(scalar_map=dict(SCALARS)),
             scalar_overrides=OVERRIDES,
         )
@@ -66,18 +53,6 @@ class Schema(strawberry.Schema):
     def core(self) -> GraphQLSchema:
         """The same schema as graphql-core knows it, which is what is served."""
         return self._schema
-
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
-        """Dress every error, in place: what is not an answer of ours is logged, and shown as a reference only."""
-        asked = Asked(
-            self._schema,
-            execution_context.graphql_document if execution_context else None,
-            (execution_context.variables if execution_context else None) or {},
-        )
-        request_id = getattr(getattr(execution_context, "context", None), "request_id", "")
-        errors[:] = [dressed(error, asked, request_id) for error in errors]
 
     def _roots(self) -> list[GraphQLObjectType]:
         core = self._schema

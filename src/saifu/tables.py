@@ -161,7 +161,7 @@ class LedgerEntry(Row, table=True):
             name="ledger_entry_adds_up",
         ),
         Index("ledger_entry_id", "id"),
-        Index("ledger_entry_of_customer", "customer_id", "created_at", "id"),
+        Index("ledger_entry_of_customer", "customer_id", "created_at", "sequence", "id"),
         Index("ledger_entry_of_business", "currency", "created_at"),
     )
     customer_id: str = Field(primary_key=True)

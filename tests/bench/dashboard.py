@@ -32,7 +32,7 @@ CUSTOMERS = 10_000
 ASKED_ABOUT = 200
 ENTRIES = 12
 AT_ONCE = 500
-BEGINS = '{"data":{"customer":{"id":"cus_'
+BEGINS = '{"data":{"customer":{"id"'
 
 DASHBOARD = """
 query Dashboard($id: ID!) {

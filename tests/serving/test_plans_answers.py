@@ -96,6 +96,9 @@ class Text(str):
 
 
 class Printed:
+    def __repr__(self) -> str:
+        return "printed"
+
     def __str__(self) -> str:
         return "printed"
 

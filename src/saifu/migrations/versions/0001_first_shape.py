@@ -198,7 +198,10 @@ def create_tables() -> None:
     op.create_index("ledger_entry_id", "ledger_entry", ["id"], unique=False)
     op.create_index("ledger_entry_of_business", "ledger_entry", ["currency", "created_at"], unique=False)
     op.create_index(
-        "ledger_entry_of_customer", "ledger_entry", ["customer_id", "created_at", "id"], unique=False
+        "ledger_entry_of_customer",
+        "ledger_entry",
+        ["customer_id", "created_at", "sequence", "id"],
+        unique=False,
     )
     op.create_table(
         "lot",
