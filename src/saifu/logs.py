@@ -10,7 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -117,7 +117,8 @@ class _JsonHandler(logging.StreamHandler[TextIO]):
         super().emit(record)
 
     def flush(self) -> None:
-        with self.lock or nullcontext():
+        # Nobody's request fails because its line cannot be written: the stream may be closed, the disk full.
+        with self.lock or nullcontext(), suppress(OSError, ValueError):
             if self._gathered:
                 gathered, self._gathered = "".join(self._gathered), []
                 self.stream.write(gathered)

@@ -203,6 +203,8 @@ def test_a_manifest_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ({"id": "a", "variables": {}}, Request(None, {}, document_id="a")),
         ({"id": 7, "query": TEXT}, Request(TEXT)),
         ({"documentId": "a", "id": "b", "operationName": "C"}, Request(None, name="C", document_id="a")),
+        ({"query": "", "documentId": "a"}, Request(None, document_id="a")),
+        ({"query": "", "id": "a"}, Request(None, document_id="a")),
         ({"extensions": {"persistedQuery": {}}}, Request(None, extensions={"persistedQuery": {}})),
     ],
 )
@@ -215,7 +217,8 @@ def test_a_request_may_name_its_document(sent: dict[str, Any], named: Request) -
     [
         {},
         {"query": None, "extensions": {}},
-        {"query": "", "documentId": "a"},
+        {"query": " ", "documentId": "a"},
+        {"query": ""},
         {"query": TEXT, "documentId": "a"},
         {"documentId": 7},
         {"documentId": ""},

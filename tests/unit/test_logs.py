@@ -286,3 +286,13 @@ async def test_requests_of_one_turn_are_written_together_and_in_order(output):
     logs.answered("req_6", "POST", "/graphql", 200, 0.1)
     await asyncio.sleep(0)
     assert lines(stream)[-1]["request_id"] == "req_6"
+
+
+def test_a_line_that_cannot_be_written_fails_nobody(output):
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+    stream.close()
+    logs.answered("req_1", "POST", "/graphql", 200, 0.1)
+    logs.configure("json", "info", output)
+    logs.answered("req_2", "POST", "/graphql", 200, 0.1)
+    assert [line["request_id"] for line in lines(output)] == ["req_2"]
