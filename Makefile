@@ -32,8 +32,9 @@ serve: $(READY) ## the gateway on port 8000, with a lively demo business in a fr
 
 web: $(EXPLORER) ## the explorer's page, from src/web
 
+# Two at a time, since much of a test is waiting; what shares a browser or packages stays together.
 test: $(READY) ## every test on SQLite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: lint types contracts postgres ## all that CI asks besides the tests
 
@@ -50,7 +51,7 @@ contracts: $(READY) ## who may import whom
 postgres: $(READY) ## the tests of the store, the API and the scenarios on PostgreSQL
 	$(BIN)/python .ci/postgres.py $(ARGS)
 
-bench: $(READY) ## ledger posts through GraphQL against the raw database
+bench: $(READY) ## posts, the dashboard and listeners, each against what it is measured by
 	PYTHONPATH=tests $(BIN)/python -m bench $(ARGS)
 
 # --custom-compile-command keeps this machine's paths and package index out of the header.
@@ -60,7 +61,7 @@ lock: $(READY) ## resolve pyproject.toml into requirements.lock again
 		--custom-compile-command "make lock" --output-file requirements.lock $(ARGS)
 
 clean: ## remove the environment, caches and builds; the data in .saifu stays
-	rm -rf .venv dist build $(WEB)/dist $(WEB)/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv dist build $(WEB)/dist $(WEB)/node_modules tests/clients/node/node_modules .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): requirements.lock pyproject.toml
