@@ -365,3 +365,17 @@ async def test_what_many_are_told_at_once_is_written_in_one_go_and_in_order() ->
             assert pongs == [b'{"type":"pong","payload":{"n":%d}}' % number for number in range(3)]
             opcode, reason = await each.frame()
             assert (opcode, reason[:2]) == (8, struct.pack("!H", 4400))
+
+
+@either
+@pytest.mark.parametrize("document", ["{ waiting }", "subscription { forever }"])
+async def test_what_is_stopped_before_it_began_leaves_its_place(protocol: Any, document: str) -> None:
+    """A63: two messages in one packet, a hundred times, would otherwise close the process for everybody."""
+    crowd, manners = Crowd(in_all=10, per_credential=3), Manners(operations=3)
+    async with door(protocol, crowd=crowd, manners=manners) as opened, Socket.to(opened.url) as socket:
+        await socket.init("good")
+        for _ in range(3):
+            await (await socket.subscribe(document)).stop()
+        await socket.send({"type": "ping"})
+        await asyncio.wait_for(socket.control.get(), 5)
+        assert await (await socket.subscribe("{ hello }")).next() == "hello you"

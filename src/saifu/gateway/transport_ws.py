@@ -8,6 +8,7 @@ import asyncio
 from contextlib import AbstractContextManager, aclosing
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -294,6 +295,14 @@ class Connection:
         self._operations[running.id] = running
         self._running += 1
         running.task = asyncio.create_task(self._answer(running, operation, request))
+        # Not in the task itself: of one that is stopped before its first step, nothing is ever run.
+        running.task.add_done_callback(partial(self._leave, running.crowd))
+
+    def _leave(self, crowd: str | None, _task: asyncio.Task[None]) -> None:
+        """An operation is over, and its places are free."""
+        self._running -= 1
+        if crowd is not None:
+            self._endpoint.admission.leave(crowd)
 
     def _stop(self, running: _Running) -> None:
         """The client has stopped listening: nothing more is said about the operation."""
@@ -311,9 +320,6 @@ class Connection:
         except Exception as fault:  # noqa: BLE001 - it ends this operation, and nothing else on the socket
             end = messages.failed(running.head, self._fault(fault))
         finally:
-            self._running -= 1
-            if running.crowd is not None:
-                self._endpoint.admission.leave(running.crowd)
             current = self._operations.get(running.id) is running
             if current:
                 del self._operations[running.id]
