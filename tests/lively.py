@@ -55,7 +55,7 @@ def months(number: float) -> timedelta:
 
 @dataclass
 class House:
-    """Customers of every kind, and one instant: `rich` has lots that are over, soon over, and over in 9999."""
+    """Customers of every kind, and one instant: `rich` has lots that are over, soon over, and over in 9998."""
 
     store: Store
     clock: ManualClock
@@ -107,7 +107,7 @@ def _fill(house: House) -> None:
         for funding in ("paid", "promotional"):
             lot = (rich, currency, funding, house.clock.now() + months(number + 1))
             house.write(lambda tx, lot=lot: _lot(tx, *lot))
-    house.write(lambda tx: _lot(tx, rich, "USD", "paid", datetime(9999, 12, 31, 23, 59, 59, 999_998, UTC)))
+    house.write(lambda tx: _lot(tx, rich, "USD", "paid", datetime(9998, 12, 31, 23, 59, 59, 999_999, UTC)))
     house.write(lambda tx: wallets.set_threshold(tx, rich, "INR", 5_000, None, None, USED))
     house.clock.advance(months(1))
     house.write(lambda tx: wallets.sweep(tx, rich, "USD", USED))

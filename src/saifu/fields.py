@@ -8,6 +8,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Final
@@ -30,6 +31,8 @@ MAX_EMAIL = 254
 MAX_NAME = 255
 MAX_REASON = 500
 MAX_NOTES = 2_000
+# The calendar's last instant is infinity to PostgreSQL's driver, and nothing can be counted on from the last year.
+NEVER_FROM = datetime(9999, 1, 1, tzinfo=UTC)
 
 _ADDRESS_PARTS = {"city": 255, "state": 255, "street": 255, "zipcode": 32}
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -110,6 +113,15 @@ def billing_address(value: Mapping[str, Any] | None, *path: str | int) -> dict[s
 def reason(value: str | None, *path: str | int) -> str | None:
     """Free text of any script, at most 500 characters, trimmed; nothing but blanks is no reason (W26)."""
     return _free_text(value, MAX_REASON, path or ("reason",), "A reason")
+
+
+def expiry(value: datetime, now: datetime) -> datetime:
+    """When funds expire (W27, W78): after now, and by the end of the year 9998."""
+    if value <= now:
+        raise invalid("Funds expire in the future, or never.", "expiresAt")
+    if value >= NEVER_FROM:
+        raise invalid("Funds expire by the end of the year 9998, or never.", "expiresAt")
+    return value
 
 
 def notes(value: str | None, *path: str | int) -> str | None:

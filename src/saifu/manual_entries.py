@@ -154,8 +154,8 @@ def _refuse(tx: Tx, customer: Customer, entry: ManualEntry, rules: Rules) -> Non
     if entry.is_credit:
         locks.refuse_blocked(customer)
     refuse_currency(entry.currency, rules)
-    if entry.expires_at is not None and entry.expires_at <= tx.now:
-        raise invalid("Funds expire in the future, or never.", "expiresAt")
+    if entry.expires_at is not None:
+        fields.expiry(entry.expires_at, tx.now)
 
 
 def refuse_currency(currency: str, rules: Rules | None) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import bindparam, literal_column, update
 from sqlmodel import col
 
-from . import audit, idempotency, locks
+from . import audit, fields, idempotency, locks
 from .book import stored_wallet, zero_wallet
 from .clock import rfc3339
 from .idempotency import Outcome
@@ -109,8 +109,8 @@ def update_lot_expiry(tx: Tx, lot_id: str, expires_at: datetime | None, key: str
     """Extend, bring forward or remove the expiry of a lot; an audit record, no ledger entry (W78).
 
     Raises:
-        Refusal: NOT_FOUND, GONE; INVALID_REQUEST_PARAMETERS when the instant is not in the future, or when
-            the lot has expired: its money is gone, swept or not.
+        Refusal: NOT_FOUND, GONE; INVALID_REQUEST_PARAMETERS when the instant is not in the future, or too far in it,
+            or when the lot has expired: its money is gone, swept or not.
     """
     found = by_ids(tx, Lot, [lot_id]).get(lot_id)
     if found is None:
@@ -128,8 +128,8 @@ def _set_expiry(tx: Tx, customer: Customer, lot_id: str, expires_at: datetime | 
     lot = by_ids(tx, Lot, [lot_id])[lot_id]  # again: only now is the customer locked
     if lot.expired_at is not None or (lot.expires_at is not None and lot.expires_at <= tx.now):
         raise invalid("This lot has expired, and its money is gone.", "lotId")
-    if expires_at is not None and expires_at <= tx.now:
-        raise invalid("Funds expire in the future, or never.", "expiresAt")
+    if expires_at is not None:
+        fields.expiry(expires_at, tx.now)
     tx.run(_SET_EXPIRY, of_customer=customer.id, lot_id=lot_id, to_expires_at=expires_at)
     detail = {
         "before": None if lot.expires_at is None else rfc3339(lot.expires_at),

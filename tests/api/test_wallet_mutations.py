@@ -11,6 +11,7 @@ from tests.client import Api
 from tests.footprint import footprint, grown
 
 NOBODY = "cus_01J8ZZZZZZZZZZZZZZZZZZZZZZ"
+LAST_INSTANT = "9999-12-31T23:59:59.999999Z"
 
 
 async def test_the_contracts_deposit_answers_with_entry_and_wallet(client: Api) -> None:
@@ -106,6 +107,7 @@ async def test_a_debit_of_more_than_there_is_says_how_much_is_missing(client: Ap
         ({"idempotencyKey": ""}, "INVALID_REQUEST_PARAMETERS", 422, ["input", "idempotencyKey"]),
         ({"idempotencyKey": "k" * 513}, "INVALID_REQUEST_PARAMETERS", 422, ["input", "idempotencyKey"]),
         ({"expiresAt": "2026-01-15T09:30:00Z"}, "INVALID_REQUEST_PARAMETERS", 422, ["input", "expiresAt"]),
+        ({"expiresAt": LAST_INSTANT}, "INVALID_REQUEST_PARAMETERS", 422, ["input", "expiresAt"]),
         ({"entryType": "DEBIT", "funding": "PAID"}, "INVALID_REQUEST_PARAMETERS", 422, ["input", "funding"]),
         (
             {"entryType": "DEBIT", "expiresAt": "2027-01-01T00:00:00Z"},
@@ -219,6 +221,8 @@ async def test_a_lot_gets_another_expiry_but_never_one_in_the_past(client: Api, 
     before = await footprint(store)
     for given, code, path in [
         ({"lotId": lot, "expiresAt": "2026-01-15T09:30:00Z"}, "INVALID_REQUEST_PARAMETERS", "expiresAt"),
+        ({"lotId": lot, "expiresAt": LAST_INSTANT}, "INVALID_REQUEST_PARAMETERS", "expiresAt"),
+        ({"lotId": lot, "expiresAt": "9999-01-01T00:00:00Z"}, "INVALID_REQUEST_PARAMETERS", "expiresAt"),
         ({"lotId": "lot_nothing", "expiresAt": None}, "NOT_FOUND", "lotId"),
     ]:
         error = await refused(client, "lotUpdateExpiry", **given)
@@ -226,3 +230,18 @@ async def test_a_lot_gets_another_expiry_but_never_one_in_the_past(client: Api, 
     assert grown(before, await footprint(store)) == {}
     kept = await done(client, "lotUpdateExpiry", lotId=lot, expiresAt=None)
     assert kept["lot"]["expiresAt"] is None
+
+
+async def test_funds_may_expire_as_late_as_both_databases_can_tell_it(client: Api) -> None:
+    """W27, W78: the last instant of the calendar is infinity to PostgreSQL, and no wallet could be read with it."""
+    customer_id = await a_new_customer(client)
+    last = "9998-12-31T23:59:59.999999Z"
+    made = await done(client, "ledgerEntryCreate", **an_entry(customer_id, expiresAt=last))
+    assert made["ledgerEntry"]["expiresAt"] == last
+    lot = made["ledgerEntry"]["lots"][0]["lot"]["id"]
+    moved = await done(client, "lotUpdateExpiry", lotId=lot, expiresAt="9998-12-31T23:59:59.999998Z")
+    assert moved["lot"]["expiresAt"] == "9998-12-31T23:59:59.999998Z"
+    spent = await done(
+        client, "ledgerEntryCreate", **an_entry(customer_id, entryType="DEBIT", idempotencyKey="d")
+    )
+    assert spent["wallet"]["balance"]["amount"] == 0
