@@ -223,9 +223,8 @@ def build_app(
 
     async def metrics(request: Request) -> Response:
         if settings.mode == "live":
-            # How much business is done is nobody else's business (A44).
             try:
-                await house.admit(request.headers.get("authorization"), request.state.request_id)
+                await _admit_with_a_key(request, admission)
             except Rejected as no:
                 return JSONResponse(no.body, no.status, no.headers)
         gauges = await health.gauges(store, house.feed)
@@ -257,6 +256,18 @@ def build_app(
         ],
         lifespan=lifespan,
     )
+
+
+async def _admit_with_a_key(request: Request, admission: Admission) -> None:
+    """How much business is done is nobody else's business (A44), a customer's among them.
+
+    Raises:
+        Rejected: UNAUTHENTICATED, FORBIDDEN for a customer's session, or RATE_LIMITED.
+    """
+    given, client = request.headers.get("authorization"), request.scope.get("client")
+    context: Context = await admission.admit(given, client, request.state.request_id)
+    if context.caller.is_session:
+        raise Rejected(403, "FORBIDDEN", "Metrics need an API key.")
 
 
 def _rates(settings: Settings) -> Rates:

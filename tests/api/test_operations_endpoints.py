@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from saifu.settings import Settings
 from saifu.store import Store
-from tests.builders import a_key, a_wallet, post
+from tests.builders import a_customer, a_key, a_session, a_wallet, post
 from tests.client import Api, Closed, Served, Socket
 from tests.conftest import ADMIN_KEY, Listen
 
@@ -79,16 +79,27 @@ async def test_metrics_count_open_sockets_and_streams(listen: Listen, server: Se
 
 
 async def test_in_live_mode_metrics_need_a_key(settings: Settings, installed: Store) -> None:
+    """A44: a customer's session, which any browser of a shop holds, is none; and guessing is limited here too."""
     from saifu.server import build_app
 
-    live = settings.model_copy(update={"mode": "live"})
+    live = settings.model_copy(update={"mode": "live", "rate_per_address": 1})
+    customer = await installed.write(a_customer)
+    _, session = await installed.write(lambda tx: a_session(tx, customer.id))
     app = build_app(live, store=installed)
     async with app.router.lifespan_context(app), Api.in_process(app, None) as anybody:
         assert (await anybody.http.get("/metrics")).status_code == 401
-        allowed = await anybody.http.get("/metrics", headers={"authorization": f"Bearer {ADMIN_KEY}"})
-        assert allowed.status_code == 200
         page = await anybody.http.get("/graphql", headers={"accept": "text/html"})
         assert page.status_code == 401, "no explorer in live mode (S25)"
+        allowed = await anybody.http.get("/metrics", headers={"authorization": f"Bearer {ADMIN_KEY}"})
+        assert allowed.status_code == 200
+        refused = await anybody.http.get("/metrics", headers={"authorization": f"Bearer {session}"})
+        assert refused.status_code == 403
+        assert refused.json()["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        guesses = [
+            await anybody.http.get("/metrics", headers={"authorization": f"Bearer sk_live_{number}"})
+            for number in range(20)
+        ]
+        assert {guess.status_code for guess in guesses} == {401, 429}
 
 
 async def test_every_answer_carries_the_request_id_it_was_given_or_a_new_one(client: Api) -> None:
