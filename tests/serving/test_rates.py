@@ -94,6 +94,8 @@ def test_buckets_that_are_full_again_are_forgotten_first():
         ("fe80::1%eth0", "fe80::/64"),
         ("::ffff:192.0.2.1", "192.0.2.1"),
         ("unix", "unix"),
+        ("192.0.2.1:4711", "192.0.2.1:4711"),
+        ("a:b", "a:b"),
     ],
 )
 def test_whoever_has_one_address_of_ipv6_has_all_of_its_network(host, counts_for):

@@ -107,8 +107,14 @@ _ROUNDING_S = 1e-9
 
 @lru_cache(maxsize=4_096)
 def address_of(host: str) -> str:
-    """Whom an address counts for: one of IPv6 for its /64, since whoever has one has all of them."""
+    """Whom an address counts for: one of IPv6 for its /64, since whoever has one has all of them.
+
+    A trusted proxy may pass on what is none, such as "192.0.2.1:4711": that counts for itself.
+    """
     if ":" not in host:
         return host
-    address = IPv6Address(host.partition("%")[0])
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
     return str(address.ipv4_mapped or IPv6Network((int(address) >> 64 << 64, 64)))
