@@ -297,7 +297,7 @@ async def test_names_of_the_schema_can_be_left_out_of_what_is_said_of_variables(
     wanted = operation(schema, "query($w: Wish) { echo(wish: $w) }")
     given = {"w": {"txet": "t"}}
     shown = await Executor(schema).execute(wanted, given, None)
-    hidden = await Executor(schema, hide_suggestions=True).execute(wanted, given, None)
+    hidden = await Executor(schema).execute(wanted, given, None, hide_suggestions=True)
     assert "Did you mean" in (shown.errors or [])[0].message
     assert "Did you mean" not in (hidden.errors or [])[0].message
 

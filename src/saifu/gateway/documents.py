@@ -317,16 +317,18 @@ def _money(count: int) -> GraphQLError:
 def _tidy(error: GraphQLError) -> GraphQLError:
     """An error of graphql-core's with its code, of bounded size, and without the frames it was raised in."""
     code = "GRAPHQL_PARSE_FAILED" if isinstance(error, GraphQLSyntaxError) else "GRAPHQL_VALIDATION_FAILED"
-    message = error.message
-    if len(message) > LONGEST_MESSAGE:
-        message = message[: LONGEST_MESSAGE - 1] + "…"
     return GraphQLError(
-        message,
+        bounded(error.message),
         error.nodes[:MOST_NODES] if error.nodes else None,
         error.source,
         None if error.nodes else error.positions,
         extensions={"code": code, "httpStatus": 400, **(error.extensions or {})},
     )
+
+
+def bounded(message: str) -> str:
+    """A text for people as it may be sent: graphql-core repeats what it was given, at whatever length."""
+    return message if len(message) <= LONGEST_MESSAGE else message[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _size(text: str, document: DocumentNode | None) -> int:

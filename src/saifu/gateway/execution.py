@@ -24,28 +24,37 @@ from .plans.whole import Core, run_whole
 class Executor:
     """Runs the operations of one schema. A schema that is changed needs a new one.
 
-    Args:
-        hide_suggestions: leave names of the schema out of what is said of wrong variables.
+    Where it can be said, `hide_suggestions` leaves names of the schema out of what is told of wrong variables.
     """
 
-    def __init__(self, schema: GraphQLSchema, *, hide_suggestions: bool = False) -> None:
+    def __init__(self, schema: GraphQLSchema) -> None:
         assert_valid_schema(schema)
         self._schema = schema
-        self._hide_suggestions = hide_suggestions
         self._classes = known_classes(schema)
 
     async def execute(
-        self, operation: Operation, variables: Mapping[str, Any], context: Any
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: Any,
+        *,
+        hide_suggestions: bool = False,
     ) -> ExecutionResult:
         """Run a query or a mutation to its end."""
-        return await self.event(operation, variables, context, None)
+        return await self.event(operation, variables, context, None, hide_suggestions=hide_suggestions)
 
     async def event(
-        self, operation: Operation, variables: Mapping[str, Any], context: Any, payload: Any
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: Any,
+        payload: Any,
+        *,
+        hide_suggestions: bool = False,
     ) -> ExecutionResult:
         """Execute one event of a subscription, wherever it came from: `payload` is what its source would yield."""
         prepared = self._prepared(operation)
-        values = prepared.variables(variables, hide_suggestions=self._hide_suggestions)
+        values = prepared.variables(variables, hide_suggestions=hide_suggestions)
         if isinstance(values, list):
             return ExecutionResult(None, values)
         return await _run(prepared, values, context, payload)
@@ -60,11 +69,16 @@ class Executor:
         return Responses(source, lambda payload: self.event(operation, variables, context, payload))
 
     async def source(
-        self, operation: Operation, variables: Mapping[str, Any], context: Any
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: Any,
+        *,
+        hide_suggestions: bool = False,
     ) -> AsyncGenerator[Any, None] | ExecutionResult:
         """The events of a subscription, each to be executed by `event`; a result says why there are none."""
         prepared = self._prepared(operation)
-        values = prepared.variables(variables, hide_suggestions=self._hide_suggestions)
+        values = prepared.variables(variables, hide_suggestions=hide_suggestions)
         if isinstance(values, list):
             return ExecutionResult(None, values)
         begun: Any = create_source_event_stream(Core(prepared.sheet, values, context, None))

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema
 
-from .documents import Documents, Invalid, Operation
+from .documents import Documents, Invalid, Operation, bounded
 from .execution import Executor
 from .host import Host
 from .requests import Request
@@ -82,7 +82,8 @@ class Service:
             self._host.check(operation.document, variables)
         except GraphQLError as error:
             return self._refusal([error], operation.document, variables, context)
-        result = await self._executor.execute(operation, variables, context)
+        hidden = not self._host.may_introspect(context)
+        result = await self._executor.execute(operation, variables, context, hide_suggestions=hidden)
         answer = self._answer(result, operation, variables, context)
         if answer.executed:
             answer.extensions["cost"] = self._cost(operation, variables)
@@ -97,7 +98,8 @@ class Service:
             self._host.check(operation.document, variables)
         except GraphQLError as error:
             return self._refusal([error], operation.document, variables, context)
-        source = await self._executor.source(operation, variables, context)
+        hidden = not self._host.may_introspect(context)
+        source = await self._executor.source(operation, variables, context, hide_suggestions=hidden)
         if isinstance(source, ExecutionResult):
             return self._answer(source, operation, variables, context)
         return self._answers(source, operation, variables, context)
@@ -149,10 +151,10 @@ class Service:
     ) -> Answer:
         if not result.errors:
             return Answer(True, result.data)
-        errors = self._dressed(result.errors, operation.document, variables, context)
         # Without a path it was the variables, or the stream itself: nothing was executed.
         executed = result.data is not None or any(error.path for error in result.errors)
-        return Answer(executed, result.data, errors)
+        told = result.errors if executed else result.errors[: self._documents.limits.errors]
+        return Answer(executed, result.data, self._dressed(told, operation.document, variables, context))
 
     def _refusal(
         self,
@@ -170,4 +172,5 @@ class Service:
         variables: Mapping[str, Any],
         context: Any,
     ) -> list[dict[str, Any]]:
-        return [dict(self._host.dress(error, document, variables, context).formatted) for error in errors]
+        told = [self._host.dress(error, document, variables, context).formatted for error in errors]
+        return [{**error, "message": bounded(error["message"])} for error in told]
