@@ -127,7 +127,7 @@ DIRECTIVES = {
 TEXTS = {
     "a name of 200 kB": ("{" + "x" * 200_000 + "}", COSTLY),
     "a name of 60 kB": ("{" + "x" * 60_000 + "}", WRONG),
-    "an alias of 60 kB": ("{" + "x" * 60_000 + ":__typename}", None),
+    "an alias of 60 kB": ("{" + "x" * 60_000 + ":__typename}", COSTLY),
     "a name that is nearly right, 6 000 times": ("{" + "customers" * 6_000 + "}", WRONG),
     "a string of 60 kB": (literal(f'"{"x" * 60_000}"'), None),
     "a string where a number belongs": ('{customers(first:"' + "x" * 60_000 + '"){nodes{id}}}', WRONG),

@@ -41,6 +41,7 @@ def refusal(text: str, **limits: int) -> dict[str, Any] | None:
         ("fields", 5, "{ customer(id: 1) { ...F ...F } } fragment F on Customer { id name }"),
         ("root_fields", 3, "{ __typename ...F ...F } fragment F on Query { ... { enabled } }"),
         ("aliases", 4, "{ customer(id: 1) { ...F ...F } } fragment F on Customer { a: id b: name }"),
+        ("alias_letters", 5, "{ customer(id: 1) { ...F } } fragment F on Customer { a: id alias: name }"),
         ("directives", 2, "{ ...F @skip(if: true) } fragment F on Query { __typename @include(if: true) }"),
     ],
 )
@@ -78,7 +79,7 @@ def test_fields_that_repeat_each_other_are_compared_only_so_often() -> None:
 
 @pytest.mark.parametrize("count", [18, 30, 150])
 def test_fragments_that_double_are_counted_without_being_expanded(count: int) -> None:
-    """Two to the power of 150 fields could not be walked; the first fragment beyond the limit is told."""
+    """SERVING trap 1: two to the power of 150 fields could not be walked; the first fragment too much is told."""
     doubling = each(count, lambda n: f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}")
     told = refusal(
         f"{{ ...F0 }} {doubling} fragment F{count} on Query {{ __typename }}", tokens=4_000, depth=100

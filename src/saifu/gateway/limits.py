@@ -40,6 +40,7 @@ class Limits:
         depth: fields within one another.
         fields: selections of fields, each as often as its fragment is spread.
         root_fields: selections of fields of an operation itself.
+        alias_letters: of an alias: each object of a list repeats it in the answer.
         comparisons: of fields that share a response name, in the units of graphql-core.
         cost: see `cost.py`.
         errors: how many errors an answer lists.
@@ -56,6 +57,7 @@ class Limits:
     fields: int = 2_000
     root_fields: int = 50
     aliases: int = 60
+    alias_letters: int = 128
     directives: int = 100
     comparisons: int = 25_000
     cost: int = 20_000
@@ -78,6 +80,7 @@ class Tally:
 
     Attributes:
         root_fields: fields of the definition's own selection set.
+        alias_letters: of the longest alias.
         introspects: whether it looks at the schema, by `__schema` or `__type`.
     """
 
@@ -86,6 +89,7 @@ class Tally:
     fields: int = 0
     root_fields: int = 0
     aliases: int = 0
+    alias_letters: int = 0
     directives: int = 0
     introspects: bool = False
 
@@ -167,6 +171,7 @@ def _check(total: Tally, limits: Limits) -> None:
     _bounded("fields too deep within one another", total.depth, limits.depth)
     _bounded("too many fields", total.fields, limits.fields)
     _bounded("too many aliases", total.aliases, limits.aliases)
+    _bounded("an alias too long", total.alias_letters, limits.alias_letters)
     _bounded("too many directives", total.directives, limits.directives)
 
 
@@ -203,7 +208,9 @@ def _count(selection: FieldNode, depth: int, own: Tally) -> None:
     own.fields += 1
     own.root_fields += depth == 0
     own.depth = max(own.depth, depth + 1)
-    own.aliases += selection.alias is not None
+    if selection.alias:
+        own.aliases += 1
+        own.alias_letters = max(own.alias_letters, len(selection.alias.value))
     own.introspects |= selection.name.value in _INTROSPECTION
 
 
@@ -219,6 +226,7 @@ def _total(part: _Part, known: Mapping[str, Tally]) -> Tally:
         total.fields += spread.fields
         total.root_fields += spread.root_fields if depth == 0 else 0
         total.aliases += spread.aliases
+        total.alias_letters = max(total.alias_letters, spread.alias_letters)
         total.directives += spread.directives
         total.introspects |= spread.introspects
     return total
