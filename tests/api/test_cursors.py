@@ -122,6 +122,7 @@ def _forgeries(cursor: str) -> list[str]:
 async def test_a_forged_cursor_is_refused_in_plain_words(
     client: Api, store: Store, clock: ManualClock
 ) -> None:
+    """SERVING trap 10."""
     await seven(store, clock)
     page = (await client.execute(CUSTOMERS, first=1))["customers"]
     for forged in _forgeries(page["pageInfo"]["endCursor"]):

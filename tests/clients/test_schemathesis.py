@@ -29,6 +29,8 @@ COUNTED = re.compile(r"(\d+) generated, (\d+) passed")
 def test_schemathesis_finds_nothing(running: Running, tmp_path: Path, hooks: str, options: list[str]):
     """Values without sense are refused with a code, never a fault; those that keep every rule are accepted.
 
+    SERVING trap 11: an error without a code would count as a fault.
+
     Only a schema that could express all rules would make the first run accept what it sends: that is asked of the
     second one alone, whose hooks know them.
     """

@@ -41,6 +41,7 @@ def test_an_operation_says_what_it_is(documents: Documents) -> None:
 
 
 def test_a_document_is_made_ready_once(documents: Documents) -> None:
+    """SERVING trap 2."""
     first = documents.operation(Request(SIMPLE), verbose=False)
     assert documents.operation(Request(SIMPLE, {"a": 1}), verbose=True) is first
     assert documents.operation(Request(SIMPLE + " "), verbose=False) is not first
