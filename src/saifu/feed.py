@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from sqlalchemy import Integer, bindparam, delete, func
@@ -29,6 +29,8 @@ from .store import Store, Tx
 from .tables import Event, LedgerEntry
 from .tasks import cancelled, woken
 
+K = TypeVar("K")
+V = TypeVar("V")
 log = structlog.get_logger(__name__)
 
 POLL_S = 1.0
@@ -38,6 +40,8 @@ BATCH_SIZE = 200
 SETTLE_STEPS = 100
 SETTLE_STEP_S = 0.02
 DROP_SIZE = 5_000
+MOST_FOUND = 10_000
+"""How many finds are shared: cursors and filters are the clients' to choose, and the log may not grow for days."""
 
 _position = col(Event.position)
 _LAST = select(Event).where(_position.is_not(None)).order_by(_position.desc()).limit(1)
@@ -171,7 +175,8 @@ class Feed:
             key = (after, interest, limit)
             found = self._found.get(key)
             if found is None:
-                found = self._found[key] = self._read_tail(after, interest, limit)
+                found = self._read_tail(after, interest, limit)
+                _keep(self._found, key, found)
             return found
         head = self.head  # before the query: all up to here is visible to it
         events, floor = await self._store.read(lambda tx: _read_table(tx, after, head, interest, limit))
@@ -189,7 +194,8 @@ class Feed:
         count = self._counted.get(key)
         if count is None:
             waiting = self._tail.after(position, interest.customer_id)
-            count = self._counted[key] = sum(1 for event in waiting if interest.wants(event))
+            count = sum(1 for event in waiting if interest.wants(event))
+            _keep(self._counted, key, count)
         return count
 
     @contextmanager
@@ -273,6 +279,12 @@ class Listener:
             await self._waiter
             self._waiter = None
         self._grew = False
+
+
+def _keep(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= MOST_FOUND:
+        known.clear()
+    known[key] = value
 
 
 def last_position(tx: Tx) -> int:

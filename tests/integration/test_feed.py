@@ -191,6 +191,22 @@ async def test_a_floor_never_leaves_a_hole_when_the_clock_jumped_back(
     assert [event.position for event in await stored(store)] == [2, 3, 4, 5]
 
 
+async def test_who_asks_in_many_ways_while_nothing_happens_takes_bounded_memory(
+    store: Store, following: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RELIABILITY §2.1, 19: what listeners find together is kept until the log grows, which may be never."""
+    monkeypatch.setattr(feed, "MOST_FOUND", 10)
+    await store.write(lambda tx: happen(tx, a_customer(tx).id, 30))
+    await following.now()
+    for after in range(30):
+        for kinds in (None, frozenset({EventType.CUSTOMER_UPDATED.value})):
+            wanted = Interest(types=kinds)
+            found = await following.read(after, wanted)
+            assert following.behind(after, wanted) == len(found.events) > 0
+            assert len(following._found) <= 10
+            assert len(following._counted) <= 10
+
+
 async def test_one_event_wakes_all_who_listen_to_it_and_nobody_else(store: Store, following: Feed) -> None:
     aiko, bela = await store.write(lambda tx: (a_customer(tx, "Aiko"), a_customer(tx, "Bela")))
     head = await following.now()
