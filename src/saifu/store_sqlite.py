@@ -26,6 +26,7 @@ from .clock import Clock
 from .refusals import OutcomeUnknown, Refusal, Unavailable
 from .statements import SQLITE, Prepared, Row, to_sqlite
 from .store import Ask, Origin, Signal, Tx, Work, insert_columns, settled
+from .store_at_once import AtOnce
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -121,7 +122,7 @@ class SqliteStore:
         self._revisions: Counter[str] = Counter()
         self._lock = hold_lock(self.path)
         self._writer: _Connection
-        self._at_once: sqlite3.Connection
+        self._at_once: AtOnce
         self._task: asyncio.Task[None]
 
     @classmethod
@@ -131,7 +132,7 @@ class SqliteStore:
         store._position = await store._writer.call(_last_position)
         for _ in range(READERS):
             store._readers.put_nowait(await store._connect(read_only=True))
-        store._at_once = _open_at_once(store.path)
+        store._at_once = AtOnce(_open_at_once(store.path))
         store._task = asyncio.create_task(store._write_forever(), name="saifu-writer")
         if sqlite3.sqlite_version_info < FIXED_IN:
             log.debug(
@@ -167,7 +168,7 @@ class SqliteStore:
         """
         prepared, values = ask(SQLITE, self.clock.now())
         try:
-            rows = self._at_once.execute(prepared.sql, [to_sqlite(value) for value in values]).fetchall()
+            rows = await self._at_once.ask(prepared.sql, values)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
                 raise

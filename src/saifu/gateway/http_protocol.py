@@ -6,10 +6,15 @@ a peer that does not read its answer. Here each of them is given so many seconds
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from .http_cycle import Cycle
 
 EXTENSION = "saifu.http"
 """In the scope's extensions: a dict of the connection, where an application may leave `on_shutdown`."""
@@ -100,10 +105,30 @@ class HttpProtocol(HttpToolsProtocol):
             self._expect_nothing()
 
     def on_headers_complete(self) -> None:
+        """As uvicorn has it, for cycles of our own."""
         self._in_head = False
         self._wait_no_more()
         self._check_head()
-        super().on_headers_complete()
+        if self.limit_concurrency is not None:
+            super().on_headers_complete()
+            return
+        parser, scope = self.parser, self.scope
+        version = parser.get_http_version()
+        scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            scope["http_version"] = version
+        if parser.should_upgrade() and self._should_upgrade():
+            return
+        path, raw_path, scope["query_string"] = (_split if b"?" in self.url else _remembered)(self.url)
+        scope["path"] = self.root_path + path
+        scope["raw_path"] = self.root_path.encode("ascii") + raw_path
+        before: Cycle | None = self.cycle  # type: ignore[assignment] # None at first
+        self.cycle = cycle = Cycle(self, version != "1.0" and parser.should_keep_alive())
+        if before is None or before.response_complete:
+            self._start_asgi_task(cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((cycle, self.app))
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -206,6 +231,17 @@ class HttpProtocol(HttpToolsProtocol):
 def bounded(bounds: Bounds) -> type[HttpProtocol]:
     """The protocol with other bounds, for uvicorn's configuration."""
     return type("BoundedHttpProtocol", (HttpProtocol,), {"bounds": bounds})
+
+
+def _split(url: bytes) -> tuple[str, bytes, bytes]:
+    """Path, path as it was sent, and query."""
+    parsed = httptools.parse_url(url)
+    path = parsed.path.decode("ascii")
+    return unquote(path) if "%" in path else path, parsed.path, parsed.query or b""
+
+
+# The same few addresses come again and again; what stands behind a question mark may be anybody's secret.
+_remembered = lru_cache(maxsize=32)(_split)
 
 
 def _size(headers: list[tuple[bytes, bytes]]) -> int:

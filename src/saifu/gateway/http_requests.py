@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.types import Receive, Scope
 
 from .host import Rejected
+from .http_cycle import whole_body
 from .requests import Request, bad, operation, parsed
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -83,6 +84,9 @@ async def _body(receive: Receive, head: Head) -> bytes:
     if declared is not None and declared.isdigit() and int(declared[:12]) > LARGEST_BODY_BYTES:
         # Before a byte of it is asked for: a client that waits for `100 Continue` sends none.
         raise _too_large()
+    arrived = whole_body(receive)
+    if arrived is not None:
+        return _bounded(arrived)
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
             return await _whole(receive)
@@ -93,10 +97,7 @@ async def _body(receive: Receive, head: Head) -> bytes:
 async def _whole(receive: Receive) -> bytes:
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
-        body = message.get("body", b"")
-        if len(body) > LARGEST_BODY_BYTES:
-            raise _too_large()
-        return bytes(body)
+        return _bounded(message.get("body", b""))
     pieces = bytearray()
     while message["type"] == "http.request":
         pieces += message.get("body", b"")
@@ -106,6 +107,12 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(pieces)
         message = await receive()
     raise bad("The client went away.")
+
+
+def _bounded(body: bytes) -> bytes:
+    if len(body) > LARGEST_BODY_BYTES:
+        raise _too_large()
+    return body
 
 
 def _too_large() -> Rejected:
