@@ -7,6 +7,7 @@ spares each the locks of its own, and a statement that follows its like runs in 
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from .statements import Row, to_sqlite
@@ -55,10 +56,11 @@ class AtOnce:
                 self._tell(sql, given, rows)
             self._connection.execute("COMMIT")
         except Exception as fault:  # noqa: BLE001 - nobody may wait for ever, whatever has happened
-            self._connection.rollback()
             for _, _, rows in asked:
                 if not rows.done():
                     rows.set_exception(fault)
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
 
     def _tell(self, sql: str, given: list[Any], rows: asyncio.Future[list[Row]]) -> None:
         if rows.done():

@@ -15,6 +15,7 @@ from saifu.clock import ManualClock
 from saifu.refusals import Unavailable
 from saifu.statements import prepare
 from saifu.store import Question, Store, Tx, open_store
+from saifu.store_at_once import MOST_IN_A_TURN
 from saifu.store_postgres import PostgresStore
 from saifu.store_sqlite import SqliteStore
 from saifu.tables import Customer
@@ -108,6 +109,45 @@ async def test_a_store_that_is_closed_answers_no_more(url: str, clock: ManualClo
 
 
 @pytest.mark.sqlite_only
+async def test_what_is_asked_together_is_answered_together_and_each_by_itself(store: SqliteStore) -> None:
+    """One refused among them is refused alone, and there may be more than fit into one turn."""
+    customer = await store.write(a_customer)
+    good = asking(CUSTOMER, customer_id=customer.id)
+    asked = [good if number % 10 else _nonsense for number in range(3 * MOST_IN_A_TURN)]
+    answers = await asyncio.gather(*(store.read_now(ask) for ask in asked), return_exceptions=True)
+    for number, answer in enumerate(answers):
+        if number % 10:
+            assert isinstance(answer, list)
+            assert [found.id for found in answer] == [customer.id]
+        else:
+            assert isinstance(answer, sqlite3.ProgrammingError)
+
+
+@pytest.mark.sqlite_only
+async def test_whoever_asks_after_a_write_finds_it_whatever_was_asked_before(store: SqliteStore) -> None:
+    """A33: no snapshot outlives the turn of the loop in which it was taken."""
+    customer = await store.write(a_customer)
+    ask = asking(CUSTOMER, customer_id=customer.id)
+    stop = False
+
+    async def keep_asking() -> None:
+        while not stop:
+            await store.read_now(ask)
+
+    asking_on = [asyncio.create_task(keep_asking()) for _ in range(3)]
+    for number in range(50):
+        await store.write(lambda tx, name=f"name {number}": tx.run(RENAME, of=customer.id, to=name))  # type: ignore[misc]
+        (found,) = await store.read_now(ask)
+        assert found.name == f"name {number}"
+    stop = True
+    await asyncio.gather(*asking_on)
+
+
+def _nonsense(dialect: Dialect, _now: datetime) -> Question:
+    return prepare(CUSTOMER, dialect), []
+
+
+@pytest.mark.sqlite_only
 async def test_nothing_can_be_written_on_the_way_of_reads(store: Store) -> None:
     customer = await store.write(a_customer)
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
@@ -137,7 +177,7 @@ async def test_where_sqlite_is_busy_a_readers_thread_waits_for_it(store: SqliteS
     customer = await store.write(a_customer)
 
     class Busy:
-        def execute(self, *_: Any) -> Any:
+        async def ask(self, *_: Any) -> Any:
             error = sqlite3.OperationalError("database is locked")
             error.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
             raise error
