@@ -177,7 +177,8 @@ class LedgerEntryCreateInput:
         default=None, description="Credits only: where the money comes from; `PAID` unless said."
     )
     expires_at: datetime | None = strawberry.field(
-        default=None, description="Credits only: from when on it cannot be spent. Must be in the future."
+        default=None,
+        description="Credits only: from when on it cannot be spent. In the future, and by the end of the year 9998.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description="Your own notes.")
 
@@ -213,7 +214,7 @@ class WalletUpdateInput:
 class LotUpdateExpiryInput:
     lot_id: ID = strawberry.field(description="Which lot.")
     expires_at: datetime | None = strawberry.field(
-        description="From when on it cannot be spent, in the future; null for never."
+        description="From when on it cannot be spent, in the future and by the end of the year 9998; null for never."
     )
     idempotency_key: str | None = _key()
 

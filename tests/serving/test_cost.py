@@ -23,6 +23,9 @@ def cost(text: str, **variables: Any) -> int:
     [
         ("{ __typename enabled }", 0),
         ("{ customer(id: 1) { id name } }", 1),
+        # Any leaf can be told again under another name, by every object.
+        ("{ customer(id: 1) { id a: id b: id c: __typename } }", 1 + 3),
+        ("{ customers(first: 5) { nodes { id a: id b: id } } }", 1 + 5 * 3),
         ("{ a: customer(id: 1) { id } b: customer(id: 1) { id } }", 2),
         # The connection, and each of its nodes.
         ("{ customers(first: 5) { nodes { id } } }", 1 + 5),

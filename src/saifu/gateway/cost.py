@@ -1,7 +1,8 @@
 """What an operation costs before it runs (A61): roughly, how many objects it may make the house look up.
 
-A leaf is free. Any other field costs its weight, 1 unless the house says otherwise, plus what is selected below it;
-of a list, all of that as often as it may have elements:
+A leaf is free, unless it has an alias: a type has only so many leaves, but any of them can be asked for again under
+another name, and each object of the answer repeats it. Any other field costs its weight, 1 unless the house says
+otherwise, plus what is selected below it; of a list, all of that as often as it may have elements:
 
 - `first` or `last`, an `Int` argument, gives the number, literal or variable, the argument's default or else 20. On a
   field that returns a list they count its elements. On one that returns an object they count what the lists directly
@@ -160,7 +161,7 @@ class Costs:
         if node.selection_set is not None:
             below = self._selections(node.selection_set, cast("GraphQLCompositeType", named))
         size, pages = _size(node, definition, named)
-        free = is_leaf_type(named) and not _paging(definition)
+        free = is_leaf_type(named) and not _paging(definition) and node.alias is None
         weight = definition.extensions.get("weight", 0 if free else 1)
         return _times(size, weight, below, whole=not pages or not _has_lists(named))
 
