@@ -120,10 +120,14 @@ class Context:
     feed: "Feed"
     caller: Caller
     request_id: str
-    loaders: Loaders = field(init=False)
+    _loaders: Loaders | None = field(default=None, init=False)
 
-    def __post_init__(self) -> None:
-        self.loaders = Loaders(self)
+    @property
+    def loaders(self) -> Loaders:
+        """Made when they are needed: they lead back here, and both would live until the garbage is collected."""
+        if self._loaders is None:
+            self._loaders = Loaders(self)
+        return self._loaders
 
     @property
     def origin(self) -> Origin:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -74,6 +75,8 @@ class Credentials:
         self._held: dict[str, set[Callable[[], None]]] = {}
         self._used: set[str] = set()
         self._known: dict[bytes, _Known] = {}
+        # What tokens are remembered by fits nowhere else.
+        self._secret = secrets.token_bytes(32)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -103,7 +106,7 @@ class Credentials:
         revision = self._store.revision(table)
         if revision is None:
             return (await self._look_up(token))[0]
-        digest = hashlib.sha256(token.encode()).digest()
+        digest = hashlib.blake2b(token.encode(), digest_size=32, key=self._secret).digest()
         known = self._known.get(digest)
         if known is not None and known.revision == revision and self._is_fresh(known):
             return known.credential

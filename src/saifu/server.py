@@ -42,7 +42,7 @@ from .gateway.service import Service
 from .gateway.sockets import Sockets
 from .gateway.transport_ws import Manners
 from .gateway.view import View
-from .ids import new_id, prefix_of
+from .ids import prefix_of, request_id
 from .keys import Scope
 from .posting import Rules
 from .refusals import Refusal
@@ -234,7 +234,9 @@ def build_app(
             house.metrics.text(Standing(gauges, house.feed.seen)), headers={"content-type": CONTENT_TYPE}
         )
 
-    return Starlette(
+    return Straight(
+        path="/graphql",
+        endpoint=view,
         routes=[
             # Requests come to it straight; this one is for the redirection of "/graphql/".
             Route("/graphql", cast("Any", view)),
@@ -247,12 +249,11 @@ def build_app(
         middleware=[
             Middleware(
                 Requests,
-                new_id=partial(new_id, "req"),
+                new_id=request_id,
                 in_request=logs.in_request,
                 answered=logs.answered,
             ),
             *_for_other_origins(settings),
-            Middleware(Straight, path="/graphql", endpoint=view),
         ],
         lifespan=lifespan,
     )

@@ -16,7 +16,7 @@ from graphql.pyutils import is_awaitable
 from .documents import Operation
 from .plans.marks import known_classes
 from .plans.prepared import Prepared
-from .plans.run import Execution
+from .plans.run import Execution, alone
 from .plans.streams import Responses
 from .plans.whole import Core, run_whole
 
@@ -97,4 +97,6 @@ async def _run(prepared: Prepared, values: VariableValues, context: Any, root_va
     plan = prepared.plan(values)
     if plan is None:
         return await run_whole(Core(prepared.sheet, values, context, root_value))
-    return await Execution(plan, values, context, root_value).result()
+    if plan.alone is None:
+        return await Execution(plan, values, context, root_value).result()
+    return await alone(plan, plan.alone, values, context)

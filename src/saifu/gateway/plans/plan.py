@@ -158,11 +158,16 @@ def _signatures(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """An operation with its switches set."""
+    """An operation with its switches set.
+
+    Attributes:
+        alone: the only field that is called, where it is offered whole.
+    """
 
     sheet: Sheet
     root: ObjectPlan
     objects: Mapping[int, ObjectPlan]
+    alone: FieldPlan | None
 
     @property
     def is_serial(self) -> bool:
@@ -195,7 +200,8 @@ class Planner:
         if sheet.definition.operation is OperationType.QUERY:
             for one in root.calls:
                 one.offer = offer(one)
-        return Plan(sheet, root, {one.number: one for one in self._objects.values()})
+        alone = root.calls[0] if len(root.calls) == 1 and root.calls[0].offer is not None else None
+        return Plan(sheet, root, {one.number: one for one in self._objects.values()}, alone)
 
     def _object(self, kind: GraphQLObjectType, details: list[FieldDetails], chosen: bool) -> ObjectPlan:
         # The same nodes have the same fields below, wherever they stand: a fragment used twice is planned once.

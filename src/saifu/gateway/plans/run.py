@@ -50,9 +50,19 @@ class Execution:
 
     Args:
         root_value: the event, where it is one of a subscription.
+        declined: whether the house has been offered what there is to offer, and left it to the resolvers.
     """
 
-    def __init__(self, plan: Plan, variables: VariableValues, context: Any, root_value: Any = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        variables: VariableValues,
+        context: Any,
+        root_value: Any = None,
+        *,
+        declined: bool = False,
+    ) -> None:
+        self._declined = declined
         self._plan = plan
         self._variables = variables
         self._context = context
@@ -114,7 +124,7 @@ class Execution:
     def _begin(self, fields: Sequence[FieldPlan], parents: Parents) -> None:
         for field in fields:
             calls = _Calls(field, parents)
-            if field.offer is None:
+            if field.offer is None or self._declined:
                 self._call(calls)
             else:
                 answer = field.offer.answer(self._context, self._variables)
@@ -283,3 +293,17 @@ async def _completed(core: Core, field: FieldPlan, info: GraphQLResolveInfo[Any]
     """An element of a batch may be still to come, as the value of a resolver may."""
     completed = core.complete_value(field.type, field.details, info, info.path, await value, None)
     return await completed if is_awaitable(completed) else completed
+
+
+async def alone(plan: Plan, field: FieldPlan, variables: VariableValues, context: Any) -> ExecutionResult:
+    """Run a query of which only one field is called, and that one offered: mostly the house just answers it."""
+    assert field.offer is not None
+    try:
+        text = await field.offer.answer(context, variables)
+    except Exception:  # noqa: BLE001  # the resolvers meet it again, if there is anything to it
+        text = None
+    if text is None:
+        return await Execution(plan, variables, context, declined=True).result()
+    data = plan.root.template()
+    data[field.key] = Written(text)
+    return ExecutionResult(data, None)
