@@ -1,6 +1,7 @@
 """Starting and stopping: the first thing a newcomer sees, and what must not surprise anybody at night."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -89,6 +90,9 @@ async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, job
         secret = await store.write(lambda tx: _first_key(tx, settings))
         _greet(settings, _address(settings.host, listener), secret)
         server = Server(configuration(build_app(settings, store=store, jobs=jobs), settings))
+        # What is here now stays as long as the process: there is no garbage in it to be looked for again and again.
+        gc.collect()
+        gc.freeze()
         await server.serve(sockets=[listener])
     say("Stopped.", console=err())
 
