@@ -27,6 +27,8 @@ STARTS_AT = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 TOGETHER = ("clients", "browser")
 
 
+# First, since what distributes the tests over processes has to know the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name in TOGETHER:

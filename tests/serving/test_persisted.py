@@ -72,7 +72,7 @@ def test_a_document_that_is_not_good_is_not_registered(documents: Documents) -> 
 
 def test_registered_documents_are_bounded() -> None:
     documents = Documents(SCHEMA, Limits(cached_documents=3))
-    texts = [f"{{ a{number}: enabled }}" for number in range(4)]
+    texts = [f"query A{number} {{ enabled }}" for number in range(4)]
     for text in texts:
         documents.operation(by_hash(digest(text), text), verbose=False)
     assert_unknown(documents, by_hash(digest(texts[0])))
