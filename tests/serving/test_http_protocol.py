@@ -57,7 +57,12 @@ async def serving(bounds: Bounds, app: Any) -> AsyncIterator[tuple[int, uvicorn.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, http=bounded(bounds), lifespan="off", log_config=None, timeout_graceful_shutdown=PATIENCE_S
+        app,
+        http=bounded(bounds),
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=PATIENCE_S,
     )
     server = _Quiet(config)
     task = asyncio.create_task(server.serve([listener]))
