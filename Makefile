@@ -32,9 +32,9 @@ serve: $(READY) ## the gateway on port 8000, with a lively demo business in a fr
 
 web: $(EXPLORER) ## the explorer's page, from src/web
 
-# Two at a time, since much of a test is waiting; what shares a browser or packages stays together.
+# Two at a time, since much of a test is waiting.
 test: $(READY) ## every test on SQLite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: lint types contracts postgres ## all that CI asks besides the tests
 

@@ -23,16 +23,8 @@ ADMIN_KEY = "sk_test_" + "a1B2c3D4" * 5
 STARTS_AT = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 
 
-# Suites that share something dear to make: a gateway process, packages from npm, a browser.
-TOGETHER = ("clients", "browser")
-
-
-# First, since what distributes the tests over processes has to know the groups.
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent.name in TOGETHER:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
         if SERVER and item.get_closest_marker("sqlite_only"):
             item.add_marker(pytest.mark.skip(reason="says something about SQLite alone"))
         if not SERVER and item.get_closest_marker("postgres"):

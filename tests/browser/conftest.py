@@ -1,5 +1,6 @@
 """A headless Chromium in front of a real gateway, with an eye on whom it talks to and what it complains of."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 BUILD_WITHIN_S = 280
+GUARD = ROOT / "src" / "web" / ".building"
 
 
 def _needed(there: object, what: str) -> None:
@@ -36,6 +38,13 @@ def explorer() -> None:
     _needed(
         shutil.which("node"), "node is missing, with which `make web` builds the explorer: https://nodejs.org"
     )
+    with GUARD.open("a") as guard:
+        # Tests run in several processes, and npm does not like company.
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        _build()
+
+
+def _build() -> None:
     environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS"}}
     made = subprocess.run(
         ["make", "--silent", "web"],
