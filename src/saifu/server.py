@@ -281,8 +281,7 @@ def _rates(settings: Settings) -> Rates:
 
 
 def _explorer(settings: Settings) -> Explorer | None:
-    wanted = settings.explorer == "on" or (settings.explorer == "auto" and settings.mode == "test")
-    return Explorer.of(WEB) if wanted else None
+    return Explorer.of(WEB) if settings.shows_explorer else None
 
 
 def _for_other_origins(settings: Settings) -> list[Middleware]:

@@ -78,10 +78,8 @@ class Service:
     async def execute(self, operation: Operation, request: Request, context: Any) -> Answer:
         """Run a query or a mutation to its end."""
         variables = request.variables or {}
-        try:
-            self._host.check(operation.document, variables)
-        except GraphQLError as error:
-            return self._refusal([error], operation.document, variables, context)
+        if objection := self._objection(operation, variables, context):
+            return objection
         hidden = not self._host.may_introspect(context)
         result = await self._executor.execute(operation, variables, context, hide_suggestions=hidden)
         answer = self._answer(result, operation, variables, context)
@@ -94,10 +92,8 @@ class Service:
     ) -> AsyncGenerator[Answer, None] | Answer:
         """Begin a stream; an answer instead of one says why there is none."""
         variables = request.variables or {}
-        try:
-            self._host.check(operation.document, variables)
-        except GraphQLError as error:
-            return self._refusal([error], operation.document, variables, context)
+        if objection := self._objection(operation, variables, context):
+            return objection
         hidden = not self._host.may_introspect(context)
         source = await self._executor.source(operation, variables, context, hide_suggestions=hidden)
         if isinstance(source, ExecutionResult):
@@ -145,6 +141,14 @@ class Service:
         """
         requested, limit = operation.cost(variables), self._documents.limits.cost
         return {"requested": requested, "limit": limit, "remaining": limit - requested}
+
+    def _objection(self, operation: Operation, variables: Mapping[str, Any], context: Any) -> Answer | None:
+        """What the house has against running the operation with these variables, if anything."""
+        try:
+            self._host.check(operation.document, variables)
+        except GraphQLError as error:
+            return self._refusal([error], operation.document, variables, context)
+        return None
 
     def _answer(
         self, result: ExecutionResult, operation: Operation, variables: Mapping[str, Any], context: Any
