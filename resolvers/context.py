@@ -17,6 +17,7 @@ from .loaders import Loaders
 
 if TYPE_CHECKING:
     from saifu.feed import Feed
+    from saifu.flows import Flows
     from saifu.wallets import Rules
 
 
@@ -61,12 +62,16 @@ class CallerKind(StrEnum):
     CUSTOMER_SESSION = "CUSTOMER_SESSION"
 
 
-SESSION_SCOPES = frozenset({Scope.CUSTOMERS_READ, Scope.WALLETS_READ, Scope.EVENTS_READ})
+SESSION_SCOPES = frozenset(
+    {Scope.CUSTOMERS_READ, Scope.WALLETS_READ, Scope.SOURCES_READ, Scope.PAYMENTS_READ, Scope.EVENTS_READ}
+)
 """What a customer session may read, of its own customer only (A41, CU77)."""
 
 IMPLIED: Mapping[Scope, Scope] = {
     Scope.CUSTOMERS_WRITE: Scope.CUSTOMERS_READ,
     Scope.WALLETS_WRITE: Scope.WALLETS_READ,
+    Scope.SOURCES_WRITE: Scope.SOURCES_READ,
+    Scope.PAYMENTS_WRITE: Scope.PAYMENTS_READ,
     Scope.KEYS_WRITE: Scope.KEYS_READ,
 }
 """Who may change a noun may read it: an editor is also a viewer (wallets.md §9)."""
@@ -118,6 +123,7 @@ class Context:
     settings: Settings
     rules: "Rules"
     feed: "Feed"
+    flows: "Flows"
     caller: Caller
     request_id: str
     _loaders: Loaders | None = field(default=None, init=False)

@@ -1,10 +1,6 @@
 """Enums of the contract. Those the engine already has are described here and used as they are (A1, A8)."""
 
-from collections.abc import Mapping
-from enum import Enum, StrEnum
-from typing import TypeVar
-
-import strawberry
+from enum import StrEnum
 
 from resolvers.context import CallerKind
 from saifu.events import KINDS, EventType
@@ -12,16 +8,17 @@ from saifu.keys import Scope
 from saifu.ledger.chain import Fault
 from saifu.ledger.entries import ContraAccount, EntryType, Funding, ReferenceType
 from saifu.ledger.reports import Granularity
-from saifu.refusals import MANNERS, ErrorCode, MoneyMovement
+from saifu.refusals import MoneyMovement
 from saifu.store import ActorType
 from saifu.wallet_proofs import WalletFault
+
+from .described import described
 
 __all__ = [
     "ActorType",
     "CallerKind",
     "ContraAccount",
     "EntryType",
-    "ErrorCode",
     "EventType",
     "Fault",
     "Funding",
@@ -31,18 +28,6 @@ __all__ = [
     "Scope",
     "WalletFault",
 ]
-
-E = TypeVar("E", bound=Enum)
-
-
-def described(kind: type[E], name: str, description: str, members: Mapping[E, str]) -> type[E]:
-    """Make an enum part of the contract. A member without a description stops the program."""
-    assert members.keys() == set(kind), f"{name}: {set(kind) ^ members.keys()}"
-    strawberry.enum(kind, name=name, description=description)
-    for value in kind.__strawberry_definition__.values:  # type: ignore[attr-defined]
-        value.description = members[kind[value.name]]
-    return kind
-
 
 described(
     MoneyMovement,
@@ -54,30 +39,6 @@ described(
         MoneyMovement.MOVED: "Money moved although the request as a whole failed.",
         MoneyMovement.UNKNOWN: "It may have moved, and is being reconciled.",
     },
-)
-
-_CODES: Mapping[ErrorCode, str] = {
-    ErrorCode.FORBIDDEN: "The credential is good, and this is not for it.",
-    ErrorCode.NOT_FOUND: "There is no such object, or the caller may not see it.",
-    ErrorCode.GONE: "The customer was deleted, and this needs it alive.",
-    ErrorCode.INVALID_REQUEST_PARAMETERS: "A value is well formed and makes no sense; `path` says which.",
-    ErrorCode.INVALID_QUERY_PARAMS: "A filter, a page or a period makes no sense.",
-    ErrorCode.MAXIMUM_KEYS_REACHED: "More than 50 pairs of metadata.",
-    ErrorCode.UNSUPPORTED_CURRENCY: "The currency is not enabled.",
-    ErrorCode.IDEMPOTENCY_KEY_REUSED: "The idempotency key belongs to another request.",
-    ErrorCode.STALE_VERSION: "Somebody changed the object since it was read.",
-    ErrorCode.INSUFFICIENT_WALLET_FUNDS: "The wallet holds less than was asked for.",
-    ErrorCode.NEGATIVE_BALANCE_ADJUSTMENT: "A balance would have become negative.",
-    ErrorCode.CUSTOMER_BLOCKED: "The customer is blocked.",
-    ErrorCode.CUSTOMER_NOT_DELETABLE: "The customer still has money or something unfinished.",
-    ErrorCode.SERVICE_UNAVAILABLE: "The database could not take the change; nothing was changed.",
-    ErrorCode.OUTCOME_UNKNOWN: "The change may or may not have been made; repeat it with the same idempotency key.",
-}
-described(
-    ErrorCode,
-    "ErrorCode",
-    "Every reason for which the gateway says no. More may be added.",
-    {code: f"{text} HTTP {MANNERS[code].http_status}." for code, text in _CODES.items()},
 )
 
 described(
@@ -189,12 +150,16 @@ described(
 described(
     Scope,
     "ApiKeyScope",
-    "What an API key may do. Who may change customers, wallets or keys may also read them.",
+    "What an API key may do. Who may change customers, wallets, sources, payments or keys may also read them.",
     {
         Scope.CUSTOMERS_READ: "Read customers.",
         Scope.CUSTOMERS_WRITE: "Create, change, block and delete customers, and open sessions for them.",
         Scope.WALLETS_READ: "Read wallets, ledgers and reports.",
         Scope.WALLETS_WRITE: "Credit and debit wallets, set thresholds and expiries.",
+        Scope.SOURCES_READ: "Read payment sources.",
+        Scope.SOURCES_WRITE: "Make, attach and detach payment sources.",
+        Scope.PAYMENTS_READ: "Read payments, refunds, disputes, invoices and checkout sessions.",
+        Scope.PAYMENTS_WRITE: "Charge, refund, answer disputes, and open checkout sessions.",
         Scope.EVENTS_READ: "Read the event log.",
         Scope.KEYS_READ: "List API keys; never their secrets.",
         Scope.KEYS_WRITE: "Make and revoke API keys.",

@@ -19,25 +19,11 @@ from .inputs import (
     LotUpdateExpiryInput,
     WalletUpdateInput,
 )
-from .outcome import MutationError, answering
+from .outcome import answering
+from .payloads import ASKED, Answer
 from .types import Customer, CustomerSession, LedgerEntry, Lot, Wallet
 from .types_admin import ApiKey
 from .values import Info
-
-_ASKED = strawberry.argument(description="What is asked for.")
-
-
-@strawberry.type
-class Answer:
-    """What every payload has."""
-
-    errors: list[MutationError] = strawberry.field(
-        default_factory=list, description="Why it was refused; empty when it was done."
-    )
-    replayed: bool = strawberry.field(
-        default=False,
-        description="Whether an earlier request with the same idempotency key did it: nothing was changed now.",
-    )
 
 
 @strawberry.type(description="The new customer, or why there is none.")
@@ -123,7 +109,7 @@ class Mutation:
     )
     @answering(CustomerCreatePayload)
     async def customer_create(
-        self, info: Info, input: Annotated[CustomerCreateInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerCreateInput, ASKED]
     ) -> CustomerCreatePayload:
         done = await customers.create(info.context, input.customer(), input.idempotency_key)
         return CustomerCreatePayload(customer=Customer.of(done.value), replayed=done.replayed)
@@ -134,7 +120,7 @@ class Mutation:
     )
     @answering(CustomerUpdatePayload)
     async def customer_update(
-        self, info: Info, input: Annotated[CustomerUpdateInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerUpdateInput, ASKED]
     ) -> CustomerUpdatePayload:
         done = await customers.update(info.context, input.customer_id, input.change(), input.idempotency_key)
         return CustomerUpdatePayload(customer=Customer.of(done.value), replayed=done.replayed)
@@ -145,7 +131,7 @@ class Mutation:
     )
     @answering(CustomerDeletePayload)
     async def customer_delete(
-        self, info: Info, input: Annotated[CustomerDeleteInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerDeleteInput, ASKED]
     ) -> CustomerDeletePayload:
         done = await customers.delete(
             info.context, input.customer_id, input.forfeit_wallet_balance, input.idempotency_key
@@ -164,7 +150,7 @@ class Mutation:
         },
     )
     async def customer_block(
-        self, info: Info, input: Annotated[CustomerBlockInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerBlockInput, ASKED]
     ) -> CustomerBlockPayload:
         who = input.customer.identifier()
         done = await customers.block(info.context, who, input.reason, input.notes, input.idempotency_key)
@@ -175,7 +161,7 @@ class Mutation:
     )
     @answering(CustomerUnblockPayload)
     async def customer_unblock(
-        self, info: Info, input: Annotated[CustomerUnblockInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerUnblockInput, ASKED]
     ) -> CustomerUnblockPayload:
         done = await customers.unblock(info.context, input.customer_id, input.idempotency_key)
         return CustomerUnblockPayload(customer=Customer.of(done.value), replayed=done.replayed)
@@ -186,7 +172,7 @@ class Mutation:
     )
     @answering(CustomerSessionCreatePayload)
     async def customer_session_create(
-        self, info: Info, input: Annotated[CustomerSessionCreateInput, _ASKED]
+        self, info: Info, input: Annotated[CustomerSessionCreateInput, ASKED]
     ) -> CustomerSessionCreatePayload:
         session, token = await sessions.create(
             info.context, input.customer_id, input.ttl_seconds, input.idempotency_key
@@ -202,7 +188,7 @@ class Mutation:
     )
     @answering(LedgerEntryCreatePayload)
     async def ledger_entry_create(
-        self, info: Info, input: Annotated[LedgerEntryCreateInput, _ASKED]
+        self, info: Info, input: Annotated[LedgerEntryCreateInput, ASKED]
     ) -> LedgerEntryCreatePayload:
         posted = await wallets.post(info.context, input.entry())
         return LedgerEntryCreatePayload(
@@ -217,7 +203,7 @@ class Mutation:
     )
     @answering(WalletUpdatePayload)
     async def wallet_update(
-        self, info: Info, input: Annotated[WalletUpdateInput, _ASKED]
+        self, info: Info, input: Annotated[WalletUpdateInput, ASKED]
     ) -> WalletUpdatePayload:
         done = await wallets.set_threshold(
             info.context,
@@ -235,7 +221,7 @@ class Mutation:
     )
     @answering(LotUpdateExpiryPayload)
     async def lot_update_expiry(
-        self, info: Info, input: Annotated[LotUpdateExpiryInput, _ASKED]
+        self, info: Info, input: Annotated[LotUpdateExpiryInput, ASKED]
     ) -> LotUpdateExpiryPayload:
         done = await wallets.update_lot_expiry(
             info.context, input.lot_id, input.expires_at, input.idempotency_key
@@ -249,7 +235,7 @@ class Mutation:
     )
     @answering(ApiKeyCreatePayload)
     async def api_key_create(
-        self, info: Info, input: Annotated[ApiKeyCreateInput, _ASKED]
+        self, info: Info, input: Annotated[ApiKeyCreateInput, ASKED]
     ) -> ApiKeyCreatePayload:
         key, secret = await keys.create(info.context, input.name, input.scopes, input.idempotency_key)
         return ApiKeyCreatePayload(api_key=ApiKey.of(key), secret=secret, replayed=secret is None)
@@ -260,7 +246,7 @@ class Mutation:
     )
     @answering(ApiKeyRevokePayload)
     async def api_key_revoke(
-        self, info: Info, input: Annotated[ApiKeyRevokeInput, _ASKED]
+        self, info: Info, input: Annotated[ApiKeyRevokeInput, ASKED]
     ) -> ApiKeyRevokePayload:
         done = await keys.revoke(info.context, input.api_key_id, input.idempotency_key)
         return ApiKeyRevokePayload(api_key=ApiKey.of(done.value), replayed=done.replayed)

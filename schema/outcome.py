@@ -6,6 +6,7 @@ top-level error with a code; of a fault of ours it shows a reference, and the lo
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
 import strawberry
@@ -15,17 +16,20 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from resolvers.context import TopLevelError
 from saifu.ids import new_id
+from saifu.processors.declines import DeclineCode
 from saifu.refusals import (
+    Declined,
     ErrorCode,
     IdempotencyKeyReused,
     InsufficientFunds,
     MoneyMovement,
     Refusal,
     StaleVersion,
+    TransitionNotAllowed,
     camel_case,
 )
 
-from . import enums  # noqa: F401 - describes the enums that are used here
+from . import decline_codes, enums, error_codes  # noqa: F401 - describe the enums that are used here
 from .arguments import Asked, path_to, variable_path
 from .values import Money
 
@@ -83,6 +87,25 @@ class StaleVersionError(MutationError):
     current_version: int = strawberry.field(description="The version it is at now.")
 
 
+@strawberry.type(
+    description="A bank said no: `PAYMENT_DECLINED` (A25). Beside it stands the failed payment, where there is one."
+)
+class PaymentDeclinedError(MutationError):
+    decline_code: DeclineCode = strawberry.field(
+        description="Why. A customer session reads `GENERIC_DECLINE` in place of a code that would help a thief (PM32)."
+    )
+    user_message: str = strawberry.field(description="What the customer may read.")
+    next_attempt_at: datetime | None = strawberry.field(
+        default=None, description="When it is tried again by itself; null when it is not."
+    )
+
+
+@strawberry.type(description="The object's state does not allow this: `TRANSITION_NOT_ALLOWED`.")
+class TransitionNotAllowedError(MutationError):
+    from_: str = strawberry.field(name="from", description="The state it is in.")
+    to: str = strawberry.field(description="The state that was asked for.")
+
+
 def _insufficient(no: InsufficientFunds) -> MutationError:
     return InsufficientFundsError(
         **MutationError.common(no),
@@ -102,12 +125,33 @@ def _stale(no: StaleVersion) -> MutationError:
     return StaleVersionError(**MutationError.common(no), current_version=no.current_version)
 
 
+def _declined(no: Declined) -> MutationError:
+    return PaymentDeclinedError(
+        **MutationError.common(no),
+        decline_code=DeclineCode(no.decline_code),
+        user_message=no.user_message,
+    )
+
+
+def _not_allowed(no: TransitionNotAllowed) -> MutationError:
+    return TransitionNotAllowedError(**MutationError.common(no), from_=no.from_state, to=no.to_state)
+
+
 _TYPED: Mapping[type[Refusal], Callable[[Any], MutationError]] = {
     InsufficientFunds: _insufficient,
     IdempotencyKeyReused: _reused,
     StaleVersion: _stale,
+    Declined: _declined,
+    TransitionNotAllowed: _not_allowed,
 }
-ERROR_TYPES = (GenericError, InsufficientFundsError, IdempotencyKeyReusedError, StaleVersionError)
+ERROR_TYPES = (
+    GenericError,
+    InsufficientFundsError,
+    IdempotencyKeyReusedError,
+    StaleVersionError,
+    PaymentDeclinedError,
+    TransitionNotAllowedError,
+)
 
 
 def typed(refusal: Refusal) -> MutationError:

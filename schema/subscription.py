@@ -11,7 +11,7 @@ from resolvers import streams
 from saifu.feed import GapReason
 from saifu.tables import Event as EventRow
 
-from .enums import described
+from .described import described
 from .inputs import EventFilter
 from .scalars import Currency, Cursor
 from .types import Event, LedgerEntry, Wallet

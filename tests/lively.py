@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resolvers.context import Caller, CallerKind, Context
-from saifu import customers, locks, wallets
+from saifu import customers, flows, locks, wallets
 from saifu.clock import ManualClock
 from saifu.customers import CustomerChange, Identifier, NewCustomer
 from saifu.feed import Feed
@@ -67,7 +67,16 @@ class House:
         admin = Caller(CallerKind.API_KEY, "key_1", frozenset({Scope.ADMIN}))
         rules = Rules.of(self.settings)
         feed = Feed(self.store)
-        return Context(self.store, self.clock, self.settings, rules, feed, caller or admin, "req_1")
+        return Context(
+            self.store,
+            self.clock,
+            self.settings,
+            rules,
+            feed,
+            flows.build(self.settings, self.store),
+            caller or admin,
+            "req_1",
+        )
 
     def write(self, work: Any) -> Any:
         return self.runner.run(self.store.write(work))

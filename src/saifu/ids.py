@@ -15,6 +15,17 @@ PREFIXES = {
     "cse": "CustomerSession",
     "blk": "CustomerBlock",
     "aud": "AuditRecord",
+    "src": "Source",
+    "tok": "token of the simulator",
+    "pay": "Payment",
+    "pat": "PaymentAttempt",
+    "ref": "Refund",
+    "dsp": "Dispute",
+    "inv": "Invoice",
+    "rcp": "Receipt",
+    "itm": "line of a payment",
+    "cks": "CheckoutSession",
+    "cbk": "callback of the simulator",
     "req": "request, in logs and audit records",
 }
 _RANDOM_BITS = 80

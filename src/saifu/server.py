@@ -22,7 +22,7 @@ from schema import schema
 from schema.arguments import Asked, check_texts
 from schema.outcome import dressed
 
-from . import health, jobs, logs, migrations, retention, wakeups
+from . import flows, health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
 from .feed import Feed
 from .gateway.admission import Admission
@@ -75,6 +75,7 @@ class House:
         self.settings = settings
         self.store = store
         self.feed = Feed(store)
+        self.flows = flows.build(settings, store)
         self.credentials = Credentials(store, recheck_s)
         self.rules = Rules.of(settings)
         self.metrics = Metrics()
@@ -85,6 +86,7 @@ class House:
         """Within it the log is followed, credentials are watched, and, with `work`, due work is done."""
         self.revision = (await migrations.revision(self.store.url)).head
         async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.flows.close)
             if self.settings.nats_url and isinstance(self.store, PostgresStore):
                 subject = f"saifu.{self.settings.business_id}.{self.settings.mode}.log"
                 await stack.enter_async_context(
@@ -111,6 +113,7 @@ class House:
             settings=self.settings,
             rules=self.rules,
             feed=self.feed,
+            flows=self.flows,
             caller=_caller(credential),
             request_id=request_id,
         )

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -171,6 +172,51 @@ def nats_url(raw: Any) -> str:
     if not well_formed:
         raise ValueError("must be nats://host:port, with user:password@ before the host where it is needed")
     return text
+
+
+def stripe(*kinds: str) -> Reader:
+    """A key that Stripe gave out; secret ones are kept from being shown."""
+    shape = re.compile(rf"(?:{'|'.join(kinds)})_[A-Za-z0-9_]{{8,255}}", re.ASCII)
+    secret = kinds != ("pk",)
+
+    def read(raw: Any) -> Any:
+        text = raw.get_secret_value() if isinstance(raw, SecretStr) else str(raw)
+        if not shape.fullmatch(text):
+            raise ValueError(
+                f"must be a key from Stripe that begins with {' or '.join(f'{k}_' for k in kinds)}"
+            )
+        return SecretStr(text) if secret else text
+
+    return read
+
+
+def base_url(raw: Any) -> str:
+    """Where something on the web begins: scheme, host, and perhaps a port and a path, without a slash at its end."""
+    text = str(raw).rstrip("/")
+    parts = urlsplit(text)
+    odd = parts.username or parts.password or parts.query or parts.fragment
+    if parts.scheme not in {"http", "https"} or not parts.hostname or odd or not _port_is_good(text):
+        raise ValueError("must be https://host, perhaps with a port and a path")
+    return text
+
+
+def _port_is_good(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
+
+
+def line(longest: int) -> Reader:
+    """A text on one line."""
+
+    def read(raw: Any) -> str:
+        text = str(raw).strip()
+        if len(text) > longest or not text.isprintable():
+            raise ValueError(f"must be one line of at most {longest} characters")
+        return text
+
+    return read
 
 
 def business_id(raw: Any) -> str:

@@ -22,7 +22,7 @@ from saifu.setting_values import UsdRate
 PREFIX = "SAIFU_"
 # Variables of the test suite, which live beside ours in a developer's shell.
 FOREIGN_PREFIX = "SAIFU_TEST_"
-SECRETS = frozenset({"admin_key", "database_url", "nats_url"})
+SECRETS = frozenset({"admin_key", "database_url", "nats_url", "stripe_secret_key", "stripe_webhook_secret"})
 _LONGEST_ECHO = 60
 
 OptionalDays = Annotated[int | None, PlainValidator(values.or_none(values.whole(1, 3650)))]
@@ -201,6 +201,75 @@ class Settings(BaseSettings):
         default=10,
         description="How many seconds requests get to finish when the program is told to stop.",
         examples=["10"],
+    )
+    processor: Annotated[
+        Literal["auto", "simulator", "stripe", "none"],
+        PlainValidator(values.one_of("auto", "simulator", "stripe", "none")),
+    ] = Field(
+        default="auto",
+        description="Who charges cards and accounts: auto is the simulator in test mode, and in live mode Stripe where "
+        "SAIFU_STRIPE_SECRET_KEY is set.",
+        examples=["stripe"],
+    )
+    stripe_secret_key: Annotated[
+        SecretStr | None, PlainValidator(values.or_none(values.stripe("sk", "rk")))
+    ] = Field(
+        default=None, description="Stripe's secret key, of the same mode.", examples=["sk_test_51HExample"]
+    )
+    stripe_publishable_key: Annotated[str | None, PlainValidator(values.or_none(values.stripe("pk")))] = (
+        Field(
+            default=None,
+            description="Stripe's publishable key, for the card form.",
+            examples=["pk_test_51HExample"],
+        )
+    )
+    stripe_webhook_secret: Annotated[
+        SecretStr | None, PlainValidator(values.or_none(values.stripe("whsec")))
+    ] = Field(
+        default=None,
+        description="What Stripe signs its webhooks with, which go to /processors/stripe/callbacks.",
+        examples=["whsec_Example1"],
+    )
+    stripe_api_base: Annotated[str, PlainValidator(values.base_url)] = Field(
+        default="https://api.stripe.com",
+        description="Where Stripe is; another address is for tests.",
+        examples=["http://127.0.0.1:8420"],
+    )
+    public_url: Annotated[str | None, PlainValidator(values.or_none(values.base_url))] = Field(
+        default=None,
+        description="Where customers' browsers reach the gateway, for links to checkout pages and documents; without "
+        "it where it listens.",
+        examples=["https://pay.example.com"],
+    )
+    business_name: Annotated[str, PlainValidator(values.line(100))] = Field(
+        default="Your business",
+        description="The name on checkout pages, invoices and receipts.",
+        examples=["Acme GmbH"],
+    )
+    business_contact: Annotated[str, PlainValidator(values.line(300))] = Field(
+        default="",
+        description="Address and contact on invoices and receipts, in one line.",
+        examples=["1 Main Street, 10115 Berlin, billing@acme.example"],
+    )
+    minimum_charges: Annotated[Mapping[str, int], NoDecode, PlainValidator(values.low_balance_thresholds)] = (
+        Field(
+            default_factory=lambda: MappingProxyType({"USD": 50, "INR": 100}),
+            description="Per currency, in minor units: the least that a source is charged; 50 where none is given.",
+            examples=["USD=50,INR=100"],
+        )
+    )
+    refund_window_days: Annotated[int, PlainValidator(values.whole(0, 3650))] = Field(
+        default=30,
+        description="How long after a payment it can be refunded to its source.",
+        examples=["30"],
+    )
+    invoice_number_prefix: Annotated[str, PlainValidator(values.line(20))] = Field(
+        default="INV-", description="What the numbers of invoices begin with.", examples=["2026-"]
+    )
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode, PlainValidator(values.origins)] = Field(
+        default=(),
+        description="Web pages of which origins may show the checkout page in a frame; without it none.",
+        examples=["https://shop.example"],
     )
 
     @property

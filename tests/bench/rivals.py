@@ -20,6 +20,7 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 
 from resolvers.context import Caller, CallerKind, Context
+from saifu import flows
 from saifu.clock import SystemClock
 from saifu.feed import Feed
 from saifu.keys import Scope
@@ -49,7 +50,14 @@ def stock(url: str) -> Starlette:
         async def get_context(self, request: Any, response: Any) -> Any:
             store = held["store"]
             return Context(
-                store, store.clock, settings, Rules.of(settings), held["feed"], _ADMIN, "req_bench"
+                store,
+                store.clock,
+                settings,
+                Rules.of(settings),
+                held["feed"],
+                flows.build(settings, store),
+                _ADMIN,
+                "req_bench",
             )
 
     @asynccontextmanager

@@ -57,6 +57,9 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
     )  # A62
     assert (settings.max_cost, settings.max_depth, settings.max_aliases) == (20_000, 20, 60)  # A61
     assert (settings.max_tokens, settings.max_document_bytes) == (2_000, 65_536)
+    assert (settings.processor, settings.stripe_secret_key, settings.public_url) == ("auto", None, None)
+    assert settings.minimum_charges == {"USD": 50, "INR": 100}  # C7
+    assert settings.refund_window_days == 30  # PM41
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,16 @@ def test_an_empty_environment_is_a_test_installation_on_this_machine():
         ("SAIFU_MAX_COST", "500", 500),
         ("SAIFU_TRUSTED_DOCUMENTS", "queries.json", Path("queries.json")),
         ("SAIFU_TRUSTED_ONLY", "TRUE", True),
+        ("SAIFU_PROCESSOR", "Stripe", "stripe"),
+        ("SAIFU_STRIPE_PUBLISHABLE_KEY", "pk_test_51Habc", "pk_test_51Habc"),
+        ("SAIFU_STRIPE_API_BASE", "http://127.0.0.1:8420/", "http://127.0.0.1:8420"),
+        ("SAIFU_PUBLIC_URL", "https://shop.example/pay/", "https://shop.example/pay"),
+        ("SAIFU_BUSINESS_NAME", " 財布株式会社 ", "財布株式会社"),
+        ("SAIFU_BUSINESS_CONTACT", "1 Main Street, Berlin", "1 Main Street, Berlin"),
+        ("SAIFU_MINIMUM_CHARGES", "EUR=50", {"EUR": 50}),  # C7
+        ("SAIFU_REFUND_WINDOW_DAYS", "0", 0),  # PM41
+        ("SAIFU_INVOICE_NUMBER_PREFIX", "2026-", "2026-"),  # PM61
+        ("SAIFU_FRAME_ANCESTORS", "https://shop.example", ("https://shop.example",)),  # PM85
     ],
 )
 def test_a_right_value_is_read_as_what_it_says(monkeypatch, name, text, value):
@@ -206,6 +219,19 @@ def test_a_right_value_is_read_as_what_it_says(monkeypatch, name, text, value):
         ("SAIFU_TRUSTED_PROXIES", "10.0.0.1/8", "must be IP addresses or networks"),
         ("SAIFU_DRAIN_TIMEOUT_S", "601", "must be a whole number from 0 to 600"),
         ("SAIFU_DRAIN_TIMEOUT_S", "ten", "must be a whole number from 0 to 600"),
+        ("SAIFU_PROCESSOR", "paypal", "must be auto or simulator or stripe or none"),
+        ("SAIFU_STRIPE_SECRET_KEY", "hunter2", "must be a key from Stripe that begins with sk_ or rk_"),
+        ("SAIFU_STRIPE_PUBLISHABLE_KEY", "sk_test_51Habc", "must be a key from Stripe that begins with pk_"),
+        ("SAIFU_STRIPE_WEBHOOK_SECRET", "secret", "must be a key from Stripe that begins with whsec_"),
+        ("SAIFU_STRIPE_API_BASE", "api.stripe.com", "must be https://host, perhaps with a port and a path"),
+        ("SAIFU_PUBLIC_URL", "https://u:p@shop.example", "must be https://host, perhaps with a port"),
+        ("SAIFU_PUBLIC_URL", "https://shop.example:x", "must be https://host, perhaps with a port"),
+        ("SAIFU_BUSINESS_NAME", "a" * 101, "must be one line of at most 100 characters"),
+        ("SAIFU_BUSINESS_CONTACT", "a\nb", "must be one line of at most 300 characters"),
+        ("SAIFU_MINIMUM_CHARGES", "USD=0", "must be a whole number from 1 to 9007199254740991"),
+        ("SAIFU_REFUND_WINDOW_DAYS", "-1", "must be a whole number from 0 to 3650"),
+        ("SAIFU_INVOICE_NUMBER_PREFIX", "a" * 21, "must be one line of at most 20 characters"),
+        ("SAIFU_FRAME_ANCESTORS", "*", "must be browser origins"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_with_an_example(monkeypatch, name, wrong, why):

@@ -1,57 +1,13 @@
-"""The stored shape, on one page. Rows are read-only values: a change is an UPDATE through the store.
-
-Every hot table leads its key with `customer_id`, so that the same schema can be distributed by
-customer. Constraints repeat the invariants of the ledger as the last line of defence; they are not
-the mechanism.
-"""
+"""Customers, their wallets and ledgers, the event log, keys, and what keeps a request from being done twice."""
 
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Dialect, Index, Text, UniqueConstraint, text
-from sqlalchemy.types import DateTime, TypeDecorator
-from sqlmodel import Field, SQLModel
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, UniqueConstraint
+from sqlalchemy import text as where
+from sqlmodel import Field
 
-from .clock import rfc3339
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware instant in UTC: `TIMESTAMPTZ` on PostgreSQL, fixed-width RFC 3339 text on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        return rfc3339(value) if value is not None and dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
-
-
-def _minor(**options: Any) -> Any:
-    return Field(sa_type=BigInteger, **options)
-
-
-def _instant(**options: Any) -> Any:
-    return Field(sa_type=Instant, **options)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
-
-
-class Row(SQLModel):
-    """A row that is made to be stored: a plain value, with the columns that were given.
-
-    SQLModel's own constructor sets each column through an object mapper that nothing here uses; of a ledger
-    post that was a third of the time.
-    """
-
-    def __init__(self, **columns: Any) -> None:
-        self.__dict__.update(columns)
+from .base import Row, instant, minor, text
 
 
 class Installation(Row, table=True):
@@ -61,8 +17,8 @@ class Installation(Row, table=True):
     id: int = Field(primary_key=True)
     business_id: str
     mode: str
-    log_floor: int = _minor(description="events up to this position have been dropped; 0 while all are kept")
-    created_at: datetime = _instant()
+    log_floor: int = minor(description="events up to this position have been dropped; 0 while all are kept")
+    created_at: datetime = instant()
 
 
 class Customer(Row, table=True):
@@ -80,15 +36,15 @@ class Customer(Row, table=True):
     name: str
     name_folded: str
     phone_number: str | None = None
-    metadata_json: str = _text()
+    metadata_json: str = text()
     preferred_locale: str | None = None
-    billing_address_json: str | None = _text()
-    blocked_at: datetime | None = _instant()
-    anonymised_at: datetime | None = _instant()
-    last_sequence: int = _minor()
+    billing_address_json: str | None = text()
+    blocked_at: datetime | None = instant()
+    anonymised_at: datetime | None = instant()
+    last_sequence: int = minor()
     version: int
-    created_at: datetime = _instant()
-    updated_at: datetime = _instant()
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
 
 
 class CustomerBlock(Row, table=True):
@@ -104,8 +60,8 @@ class CustomerBlock(Row, table=True):
     source: str
     blocked_by_email: bool
     notes: str | None = None
-    created_at: datetime = _instant()
-    unblocked_at: datetime | None = _instant()
+    created_at: datetime = instant()
+    unblocked_at: datetime | None = instant()
 
 
 class CustomerSession(Row, table=True):
@@ -119,9 +75,9 @@ class CustomerSession(Row, table=True):
     customer_id: str = Field(primary_key=True, foreign_key="customer.id")
     id: str = Field(primary_key=True)
     token_hash: str
-    created_at: datetime = _instant()
-    expires_at: datetime = _instant()
-    revoked_at: datetime | None = _instant()
+    created_at: datetime = instant()
+    expires_at: datetime = instant()
+    revoked_at: datetime | None = instant()
 
 
 class Wallet(Row, table=True):
@@ -136,16 +92,16 @@ class Wallet(Row, table=True):
     )
     customer_id: str = Field(primary_key=True, foreign_key="customer.id")
     currency: str = Field(primary_key=True)
-    balance_minor: int = _minor()
-    paid_minor: int = _minor()
-    promotional_minor: int = _minor()
-    sequence: int = _minor()
+    balance_minor: int = minor()
+    paid_minor: int = minor()
+    promotional_minor: int = minor()
+    sequence: int = minor()
     last_hash: str
-    low_balance_threshold_minor: int | None = _minor()
+    low_balance_threshold_minor: int | None = minor()
     alert_state: str
     version: int
-    created_at: datetime = _instant()
-    updated_at: datetime = _instant()
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
 
 
 class LedgerEntry(Row, table=True):
@@ -167,23 +123,23 @@ class LedgerEntry(Row, table=True):
     customer_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)
     currency: str
-    sequence: int = _minor()
+    sequence: int = minor()
     entry_type: str
     is_credit: bool
-    amount_minor: int = _minor()
-    before_minor: int = _minor()
-    after_minor: int = _minor()
+    amount_minor: int = minor()
+    before_minor: int = minor()
+    after_minor: int = minor()
     contra_account: str
     reference_type: str | None = None
     reference_id: str | None = None
-    reason: str | None = _text()
+    reason: str | None = text()
     funding: str | None = None
-    expires_at: datetime | None = _instant()
+    expires_at: datetime | None = instant()
     idempotency_key: str | None = None
-    metadata_json: str = _text()
+    metadata_json: str = text()
     actor_type: str
     actor_id: str
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
     hash: str
 
 
@@ -201,14 +157,14 @@ class Lot(Row, table=True):
             "lot_with_money",
             "customer_id",
             "currency",
-            sqlite_where=text("remaining_minor > 0"),
-            postgresql_where=text("remaining_minor > 0"),
+            sqlite_where=where("remaining_minor > 0"),
+            postgresql_where=where("remaining_minor > 0"),
         ),
         Index(
             "lot_due",
             "expires_at",
-            sqlite_where=text("remaining_minor > 0 AND expires_at IS NOT NULL"),
-            postgresql_where=text("remaining_minor > 0 AND expires_at IS NOT NULL"),
+            sqlite_where=where("remaining_minor > 0 AND expires_at IS NOT NULL"),
+            postgresql_where=where("remaining_minor > 0 AND expires_at IS NOT NULL"),
         ),
     )
     customer_id: str = Field(primary_key=True)
@@ -216,12 +172,12 @@ class Lot(Row, table=True):
     currency: str
     origin_entry_id: str
     funding: str
-    original_minor: int = _minor()
-    remaining_minor: int = _minor()
-    expires_at: datetime | None = _instant()
-    expired_at: datetime | None = _instant()
-    notice_sent_at: datetime | None = _instant()
-    created_at: datetime = _instant()
+    original_minor: int = minor()
+    remaining_minor: int = minor()
+    expires_at: datetime | None = instant()
+    expired_at: datetime | None = instant()
+    notice_sent_at: datetime | None = instant()
+    created_at: datetime = instant()
 
 
 class LotMovement(Row, table=True):
@@ -235,7 +191,7 @@ class LotMovement(Row, table=True):
     customer_id: str = Field(primary_key=True)
     entry_id: str = Field(primary_key=True)
     lot_id: str = Field(primary_key=True)
-    amount_minor: int = _minor()
+    amount_minor: int = minor()
 
 
 class Event(Row, table=True):
@@ -253,21 +209,29 @@ class Event(Row, table=True):
         Index(
             "event_unstamped",
             "arrival",
-            sqlite_where=text("position IS NULL"),
-            postgresql_where=text("position IS NULL"),
+            sqlite_where=where("position IS NULL"),
+            postgresql_where=where("position IS NULL"),
         ),
     )
     given_by_database: ClassVar[frozenset[str]] = frozenset({"arrival"})
     order_key: str = Field(primary_key=True)
     sequence: int = Field(primary_key=True, sa_type=BigInteger)
     id: str
-    position: int | None = _minor()
+    position: int | None = minor()
     type: str
     customer_id: str | None = None
     object_id: str
-    occurred_at: datetime = _instant()
-    data_json: str = _text()
+    occurred_at: datetime = instant()
+    data_json: str = text()
     arrival: int | None = Field(default=None, sa_column=Column("arrival", BigInteger, nullable=True))
+
+
+class EventOrder(Row, table=True):
+    """The number of the last event of an object without a customer (ruling 14), such as an anonymous payment."""
+
+    __tablename__ = "event_order"
+    order_key: str = Field(primary_key=True)
+    last_sequence: int = minor()
 
 
 class IdempotencyRecord(Row, table=True):
@@ -277,9 +241,9 @@ class IdempotencyRecord(Row, table=True):
     scope: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
     mutation: str
-    request_json: str = _text()
+    request_json: str = text()
     object_id: str
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
 
 
 class AuditRecord(Row, table=True):
@@ -291,14 +255,14 @@ class AuditRecord(Row, table=True):
         Index("audit_record_of_customer", "customer_id"),
     )
     id: str = Field(primary_key=True)
-    created_at: datetime = _instant()
+    created_at: datetime = instant()
     actor_type: str
     actor_id: str
     mutation: str
     object_id: str
     customer_id: str | None = None
     request_id: str | None = None
-    detail_json: str = _text()
+    detail_json: str = text()
 
 
 class ApiKey(Row, table=True):
@@ -311,6 +275,6 @@ class ApiKey(Row, table=True):
     prefix: str
     secret_hash: str
     scopes: str
-    created_at: datetime = _instant()
-    last_used_at: datetime | None = _instant()
-    revoked_at: datetime | None = _instant()
+    created_at: datetime = instant()
+    last_used_at: datetime | None = instant()
+    revoked_at: datetime | None = instant()

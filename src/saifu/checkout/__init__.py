@@ -1,0 +1,1 @@
+"""Hosted checkout: sessions, and the page that somebody pays on (payments.md §8)."""

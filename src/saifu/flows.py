@@ -1,0 +1,30 @@
+"""What takes more than one transaction: whatever talks to a processor. Put together once for each process.
+
+A use case is a function of a `tx`; a flow is what stands around several of them, with a call to the outside between
+two commits and never inside one (RELIABILITY §3.4).
+"""
+
+from dataclasses import dataclass
+
+from .payments.rules import PaymentRules
+from .processors.registry import Processors
+from .settings import Settings
+from .store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """The flows of one process."""
+
+    processors: Processors
+    rules: PaymentRules
+
+    async def close(self) -> None:
+        await self.processors.close()
+
+
+def build(settings: Settings, store: Store) -> Flows:  # noqa: ARG001 - until a flow needs it
+    """The flows around a store, with the processors that the settings name."""
+    rules = PaymentRules.of(settings)
+    processors = Processors({}, None)
+    return Flows(processors=processors, rules=rules)

@@ -1,0 +1,1 @@
+"""Who moves money for us: one contract, and those who keep it."""

@@ -1,0 +1,1 @@
+"""Payment sources: instruments, how they are attached, and what may be charged (sources.md)."""
