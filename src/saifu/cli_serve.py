@@ -114,14 +114,18 @@ def _first_key(tx: Tx, settings: Settings) -> str | None:
 
 
 async def _work(settings: Settings) -> None:
-    from . import jobs, retention
+    from . import flows, jobs, retention
 
     async with database.opened(settings) as store:
         stop = asyncio.Event()
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         say("Working: expiries, notices and the order of the log. Ctrl-C stops.", console=err())
-        async with jobs.running(store, settings, [retention.job(settings.event_retention_days)]):
+        kept = retention.job(settings.event_retention_days)
+        async with (
+            flows.opened(settings, store) as house,
+            jobs.running(store, settings, [kept, *house.jobs()]),
+        ):
             await stop.wait()
             say("Stopping: what has begun is finished first.", console=err())
     say("Stopped.", console=err())

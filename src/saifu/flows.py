@@ -4,8 +4,11 @@ A use case is a function of a `tx`; a flow is what stands around several of them
 two commits and never inside one (RELIABILITY §3.4).
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from .jobs import Job
 from .payments.rules import PaymentRules
 from .processors.registry import Processors
 from .settings import Settings
@@ -19,6 +22,10 @@ class Flows:
     processors: Processors
     rules: PaymentRules
 
+    def jobs(self) -> list[Job]:
+        """What is due without a request: recovery, expiry, callbacks."""
+        return []
+
     async def close(self) -> None:
         await self.processors.close()
 
@@ -28,3 +35,13 @@ def build(settings: Settings, store: Store) -> Flows:  # noqa: ARG001 - until a 
     rules = PaymentRules.of(settings)
     processors = Processors({}, None)
     return Flows(processors=processors, rules=rules)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, store: Store) -> AsyncIterator[Flows]:
+    """The same, closed afterwards."""
+    house = build(settings, store)
+    try:
+        yield house
+    finally:
+        await house.close()

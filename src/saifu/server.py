@@ -96,8 +96,8 @@ class House:
                 await part.start()
                 stack.push_async_callback(part.stop)
             if work:
-                kept = retention.job(self.settings.event_retention_days)
-                await stack.enter_async_context(jobs.running(self.store, self.settings, [kept]))
+                more = [retention.job(self.settings.event_retention_days), *self.flows.jobs()]
+                await stack.enter_async_context(jobs.running(self.store, self.settings, more))
             yield
 
     async def admit(self, authorization: str | None, request_id: str) -> Context:
