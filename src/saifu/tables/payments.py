@@ -131,7 +131,11 @@ class PaymentAttempt(Row, table=True):
 
 
 class Refund(Row, table=True):
-    """Money on its way back (payments.md §5). At most one of a payment is under way at a time (PM44)."""
+    """Money on its way back (payments.md §5). At most one of a payment is under way at a time (PM44).
+
+    `source_minor` and `wallet_minor` are where it goes; `of_source_minor` is how much of it the source had paid (W58),
+    which with destination `WALLET` is a new lot (W60).
+    """
 
     __tablename__ = "refund"
     __table_args__ = (
@@ -139,6 +143,10 @@ class Refund(Row, table=True):
         CheckConstraint(
             "source_minor >= 0 AND wallet_minor >= 0 AND amount_minor = source_minor + wallet_minor",
             name="refund_parts_add_up",
+        ),
+        CheckConstraint(
+            "of_source_minor >= source_minor AND of_source_minor <= amount_minor",
+            name="refund_of_source_within_amount",
         ),
         Index(
             "refund_under_way",
@@ -165,6 +173,7 @@ class Refund(Row, table=True):
     tax_minor: int = minor()
     source_minor: int = minor()
     wallet_minor: int = minor()
+    of_source_minor: int = minor()
     destination: str
     status: str
     is_partial: bool
@@ -187,7 +196,11 @@ class Refund(Row, table=True):
 
 
 class Dispute(Row, table=True):
-    """Money that a bank or a customer asks back (payments.md §6), and what of it a wallet has borne (W66)."""
+    """Money that a bank or a customer asks back (payments.md §6), and what of it a wallet bears (W66).
+
+    `asked` is what the processor was asked to do, `challenge` or `accept`, until it has answered; `next_look_at` is when
+    it is asked again.
+    """
 
     __tablename__ = "dispute"
     __table_args__ = (
@@ -199,6 +212,12 @@ class Dispute(Row, table=True):
         Index("dispute_of_payment", "payment_id"),
         Index("dispute_of_customer", "customer_id", "created_at", "id"),
         Index("dispute_created", "created_at", "id"),
+        Index(
+            "dispute_asked",
+            "next_look_at",
+            sqlite_where=where("next_look_at IS NOT NULL"),
+            postgresql_where=where("next_look_at IS NOT NULL"),
+        ),
         Index(
             "dispute_due",
             "respond_by",
@@ -219,6 +238,8 @@ class Dispute(Row, table=True):
     remarks: str | None = text()
     evidence_json: str = text()
     respond_by: datetime | None = instant()
+    asked: str | None = None
+    next_look_at: datetime | None = instant()
     wallet_minor: int = minor()
     wallet_shortfall_minor: int = minor()
     is_resolved_by_rdr: bool

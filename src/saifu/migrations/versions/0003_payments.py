@@ -137,6 +137,7 @@ def upgrade() -> None:
         sa.Column("tax_minor", sa.BigInteger(), nullable=False),
         sa.Column("source_minor", sa.BigInteger(), nullable=False),
         sa.Column("wallet_minor", sa.BigInteger(), nullable=False),
+        sa.Column("of_source_minor", sa.BigInteger(), nullable=False),
         sa.Column("destination", sa.String(), nullable=False),
         sa.Column("status", sa.String(), nullable=False),
         sa.Column("is_partial", sa.Boolean(), nullable=False),
@@ -157,6 +158,10 @@ def upgrade() -> None:
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
         sa.CheckConstraint("amount_minor > 0", name="refund_amount_positive"),
+        sa.CheckConstraint(
+            "of_source_minor >= source_minor AND of_source_minor <= amount_minor",
+            name="refund_of_source_within_amount",
+        ),
         sa.CheckConstraint(
             "source_minor >= 0 AND wallet_minor >= 0 AND amount_minor = source_minor + wallet_minor",
             name="refund_parts_add_up",
@@ -201,6 +206,8 @@ def upgrade() -> None:
         sa.Column("remarks", sa.Text(), nullable=True),
         sa.Column("evidence_json", sa.Text(), nullable=False),
         sa.Column("respond_by", INSTANT, nullable=True),
+        sa.Column("asked", sa.String(), nullable=True),
+        sa.Column("next_look_at", INSTANT, nullable=True),
         sa.Column("wallet_minor", sa.BigInteger(), nullable=False),
         sa.Column("wallet_shortfall_minor", sa.BigInteger(), nullable=False),
         sa.Column("is_resolved_by_rdr", sa.Boolean(), nullable=False),
@@ -217,6 +224,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("processor", "processor_ref", name="dispute_at_processor"),
+    )
+    op.create_index(
+        "dispute_asked",
+        "dispute",
+        ["next_look_at"],
+        unique=False,
+        sqlite_where=sa.text("next_look_at IS NOT NULL"),
+        postgresql_where=sa.text("next_look_at IS NOT NULL"),
     )
     op.create_index("dispute_created", "dispute", ["created_at", "id"], unique=False)
     op.create_index(
