@@ -16,6 +16,7 @@ from .events import EventType
 from .idempotency import Outcome, once
 from .ids import new_id
 from .refusals import ErrorCode, Refusal, invalid
+from .sources.rows import default_id
 from .statements import any_of
 from .store import Tx
 from .tables import Customer, CustomerBlock, Instant
@@ -183,7 +184,8 @@ def _place(tx: Tx, customer: Customer, placed: _Placed) -> Customer:
         )
     )
     blocked = save(tx, customer, {"blocked_at": tx.now})
-    events.append(tx, customer.id, EventType.CUSTOMER_BLOCKED, customer.id, snapshot(blocked))
+    data = snapshot(blocked, default_id(tx, customer.id))
+    events.append(tx, customer.id, EventType.CUSTOMER_BLOCKED, customer.id, data)
     return blocked
 
 
@@ -191,4 +193,5 @@ def _lift(tx: Tx, customers: list[Customer]) -> None:
     tx.run(_LIFT, customer_ids=[customer.id for customer in customers], to_unblocked_at=tx.now)
     for customer in customers:
         free = save(tx, customer, {"blocked_at": None})
-        events.append(tx, customer.id, EventType.CUSTOMER_UNBLOCKED, customer.id, snapshot(free))
+        data = snapshot(free, default_id(tx, customer.id))
+        events.append(tx, customer.id, EventType.CUSTOMER_UNBLOCKED, customer.id, data)

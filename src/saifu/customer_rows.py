@@ -92,14 +92,15 @@ def save(tx: Tx, customer: Customer, changes: Mapping[str, Any]) -> Customer:
     return known(tx, customer.id)
 
 
-def snapshot(customer: Customer) -> dict[str, Any]:
-    """A customer as events carry it (EV2): the whole record in snake_case.
+def snapshot(customer: Customer, default_source: str | None) -> dict[str, Any]:
+    """A customer as events carry it (EV2): the whole record in snake_case, with the id of its default source.
 
     The business and the mode stand in the envelope; wallets have events of their own.
     """
     return {
         "customer_id": customer.id,
         **profile(customer),
+        "default_source": default_source,
         "created_at": rfc3339(customer.created_at),
         "updated_at": rfc3339(customer.updated_at),
         "blocked_at": _instant(customer.blocked_at),

@@ -18,6 +18,7 @@ from .idempotency import Outcome, once
 from .ids import new_id
 from .locks import living, lock
 from .refusals import ErrorCode, Refusal, StaleVersion, invalid
+from .sources.rows import default_id
 from .store import Tx
 from .tables import Customer
 
@@ -152,7 +153,7 @@ def _create(tx: Tx, values: Mapping[str, Any], currencies: Sequence[str]) -> str
         )
     )
     wallets.open_for(tx, customer.id, currencies)
-    events.append(tx, customer.id, EventType.CUSTOMER_CREATED, customer.id, snapshot(customer))
+    events.append(tx, customer.id, EventType.CUSTOMER_CREATED, customer.id, snapshot(customer, None))
     audit.record(tx, "customerCreate", customer.id, customer.id)
     follow_address(tx, customer)
     return customer.id
@@ -168,7 +169,7 @@ def _update(tx: Tx, customer: Customer, sent: Mapping[str, Any], expected_versio
         return customer.id
     after = customer_rows.save(tx, customer, columns)
     previous = _previous(before, customer_rows.profile(after))
-    data = {**snapshot(after), "previous_attributes": previous}
+    data = {**snapshot(after, default_id(tx, customer.id)), "previous_attributes": previous}
     events.append(tx, customer.id, EventType.CUSTOMER_UPDATED, customer.id, data)
     audit.record(tx, "customerUpdate", customer.id, customer.id, {"fields": sorted(previous)})
     if "email" in previous:
