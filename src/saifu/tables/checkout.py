@@ -12,7 +12,9 @@ from .base import Row, instant, minor, text
 class CheckoutSession(Row, table=True):
     """A checkout session (payments.md §8). Its link's token is a credential for this one session (A41, PM86).
 
-    `verified` says whether the customer was named by id (PM75). `payment_id` is the latest payment made from it.
+    `verified` says whether the customer was named by id (PM75). `payment_id` is the latest payment made from it,
+    `source_id` what a mandate has attached. `abandons_at` is when it will be taken for abandoned, once somebody has
+    opened it (PM89a); `abandonment_json` says that it was, and how that stands.
     """
 
     __tablename__ = "checkout_session"
@@ -27,10 +29,10 @@ class CheckoutSession(Row, table=True):
             postgresql_where=where("status = 'open'"),
         ),
         Index(
-            "checkout_session_abandoned",
-            "abandoned_at",
-            sqlite_where=where("abandoned_at IS NOT NULL"),
-            postgresql_where=where("abandoned_at IS NOT NULL"),
+            "checkout_session_abandoning",
+            "abandons_at",
+            sqlite_where=where("abandons_at IS NOT NULL"),
+            postgresql_where=where("abandons_at IS NOT NULL"),
         ),
     )
     id: str = Field(primary_key=True)
@@ -53,8 +55,8 @@ class CheckoutSession(Row, table=True):
     source_id: str | None = None
     attempts: int
     last_activity_at: datetime = instant()
-    abandoned_at: datetime | None = instant()
-    abandonment: str | None = None
+    abandons_at: datetime | None = instant()
+    abandonment_json: str | None = text()
     expires_at: datetime = instant()
     completed_at: datetime | None = instant()
     version: int

@@ -34,8 +34,8 @@ def upgrade() -> None:
         sa.Column("source_id", sa.String(), nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("last_activity_at", INSTANT, nullable=False),
-        sa.Column("abandoned_at", INSTANT, nullable=True),
-        sa.Column("abandonment", sa.String(), nullable=True),
+        sa.Column("abandons_at", INSTANT, nullable=True),
+        sa.Column("abandonment_json", sa.Text(), nullable=True),
         sa.Column("expires_at", INSTANT, nullable=False),
         sa.Column("completed_at", INSTANT, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
@@ -49,12 +49,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="checkout_session_token"),
     )
     op.create_index(
-        "checkout_session_abandoned",
+        "checkout_session_abandoning",
         "checkout_session",
-        ["abandoned_at"],
+        ["abandons_at"],
         unique=False,
-        sqlite_where=sa.text("abandoned_at IS NOT NULL"),
-        postgresql_where=sa.text("abandoned_at IS NOT NULL"),
+        sqlite_where=sa.text("abandons_at IS NOT NULL"),
+        postgresql_where=sa.text("abandons_at IS NOT NULL"),
     )
     op.create_index("checkout_session_created", "checkout_session", ["created_at", "id"], unique=False)
     op.create_index(
