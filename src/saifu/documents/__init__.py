@@ -1,1 +1,1 @@
-"""Invoices and receipts: numbers without gaps, and the same bytes for the same document (payments.md §7)."""
+"""Invoices and receipts: numbered, frozen, and written as HTML and PDF (payments.md §7)."""

@@ -39,19 +39,21 @@ class Invoice(Row, table=True):
 
 
 class Receipt(Row, table=True):
-    """What confirms a top-up (PM60) or a refund (PM65); one for each."""
+    """What confirms a top-up (PM60) or a refund (PM65); one for each. `object_id` is the payment's or the refund's."""
 
     __tablename__ = "receipt"
     __table_args__ = (
         UniqueConstraint("number", name="receipt_number"),
         UniqueConstraint("object_id", name="receipt_of_object"),
         Index("receipt_of_customer", "customer_id", "issued_at", "id"),
+        Index("receipt_of_payment", "payment_id", "issued_at", "id"),
     )
     id: str = Field(primary_key=True)
     customer_id: str | None = None
     number: str
     kind: str
     object_id: str
+    payment_id: str
     currency: str
     total_minor: int = minor()
     content_json: str = text()

@@ -51,6 +51,7 @@ def upgrade() -> None:
         sa.Column("number", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("payment_id", sa.String(), nullable=False),
         sa.Column("currency", sa.String(), nullable=False),
         sa.Column("total_minor", sa.BigInteger(), nullable=False),
         sa.Column("content_json", sa.Text(), nullable=False),
@@ -60,6 +61,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("object_id", name="receipt_of_object"),
     )
     op.create_index("receipt_of_customer", "receipt", ["customer_id", "issued_at", "id"], unique=False)
+    op.create_index("receipt_of_payment", "receipt", ["payment_id", "issued_at", "id"], unique=False)
     op.create_table(
         "document_link",
         sa.Column("token_hash", sa.String(), nullable=False),
