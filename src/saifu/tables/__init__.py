@@ -9,7 +9,17 @@ from .base import Instant, Row
 from .checkout import CheckoutSession
 from .documents import Counter, DocumentLink, Invoice, Receipt
 from .payments import Dispute, Payment, PaymentAttempt, ProcessorCallback, Refund
-from .sources import ProcessorCustomer, Source
+from .simulator import (
+    SimulatorCallback,
+    SimulatorCharge,
+    SimulatorDispute,
+    SimulatorHouse,
+    SimulatorInstrument,
+    SimulatorRefund,
+    SimulatorScript,
+    SimulatorToken,
+)
+from .sources import ProcessorCustomer, Source, SourceTry
 from .wallets import (
     ApiKey,
     AuditRecord,
@@ -52,6 +62,15 @@ __all__ = [
     "Receipt",
     "Refund",
     "Row",
+    "SimulatorCallback",
+    "SimulatorCharge",
+    "SimulatorDispute",
+    "SimulatorHouse",
+    "SimulatorInstrument",
+    "SimulatorRefund",
+    "SimulatorScript",
+    "SimulatorToken",
     "Source",
+    "SourceTry",
     "Wallet",
 ]
