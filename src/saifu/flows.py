@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from .jobs import Job
+from .payments.flow import PaymentFlow
 from .payments.rules import PaymentRules
 from .processors.registry import Processors
 from .settings import Settings
@@ -21,20 +22,23 @@ class Flows:
 
     processors: Processors
     rules: PaymentRules
+    payments: PaymentFlow
 
     def jobs(self) -> list[Job]:
         """What is due without a request: recovery, expiry, callbacks."""
-        return []
+        return [*self.payments.jobs()]
 
     async def close(self) -> None:
+        await self.payments.close()
         await self.processors.close()
 
 
-def build(settings: Settings, store: Store) -> Flows:  # noqa: ARG001 - until a flow needs it
+def build(settings: Settings, store: Store) -> Flows:
     """The flows around a store, with the processors that the settings name."""
     rules = PaymentRules.of(settings)
     processors = Processors({}, None)
-    return Flows(processors=processors, rules=rules)
+    payments = PaymentFlow(store, processors, rules)
+    return Flows(processors=processors, rules=rules, payments=payments)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from .orders import Line
 
 _TABLE = Payment.__table__  # type: ignore[attr-defined]
 _COLUMNS = (
-    *("status", "wallet_minor", "source_minor", "invoice_id", "source_id", "processor", "processor_ref"),
+    *("status", "wallet_minor", "source_minor", "source_id", "processor", "processor_ref"),
     *("payment_method", "instrument_json", "three_ds_json", "error_code", "raw_code", "outcome_unknown"),
     *("needs_review_at", "action_json", "customer_json", "billing_json", "refunded_minor", "refunding_minor"),
     *("expires_at", "succeeded_at"),
@@ -200,7 +200,6 @@ def snapshot(payment: Payment) -> dict[str, Any]:
         "retry_of": payment.retry_of,
         "retry_attempt": payment.retry_attempt,
         "checkout_session_id": payment.checkout_session_id,
-        "invoice_id": payment.invoice_id,
         "lines": lines(payment),
         "payment_provider": payment.processor,
         "description": payment.description,

@@ -32,6 +32,11 @@ class Processors:
             )
         return self._by_name[self._chosen]
 
+    @property
+    def chosen_name(self) -> str | None:
+        """The name of the chosen one; None where there is none."""
+        return self._chosen
+
     def named(self, name: str) -> Processor | None:
         """The one that keeps an object made earlier; None when it is not configured any more."""
         return self._by_name.get(name)

@@ -64,8 +64,8 @@ class Payment(Row, table=True):
     tax_minor: int = minor()
     wallet_minor: int = minor()
     source_minor: int = minor()
+    uses_wallet: bool
     pays_for: str
-    invoice_id: str | None = None
     checkout_session_id: str | None = None
     retry_of: str | None = None
     retry_attempt: int

@@ -119,6 +119,21 @@ class LedgerEntry(Row, table=True):
         Index("ledger_entry_id", "id"),
         Index("ledger_entry_of_customer", "customer_id", "created_at", "sequence", "id"),
         Index("ledger_entry_of_business", "currency", "created_at"),
+        # W51: the debit of a payment, and its reversal, exist once each.
+        Index(
+            "ledger_entry_of_payment",
+            "reference_id",
+            "entry_type",
+            unique=True,
+            sqlite_where=where("entry_type IN ('payment', 'payment_reversal')"),
+            postgresql_where=where("entry_type IN ('payment', 'payment_reversal')"),
+        ),
+        Index(
+            "ledger_entry_of_refund",
+            "reference_id",
+            sqlite_where=where("entry_type IN ('refund', 'refund_reversal')"),
+            postgresql_where=where("entry_type IN ('refund', 'refund_reversal')"),
+        ),
     )
     customer_id: str = Field(primary_key=True)
     id: str = Field(primary_key=True)

@@ -23,8 +23,8 @@ def upgrade() -> None:
         sa.Column("tax_minor", sa.BigInteger(), nullable=False),
         sa.Column("wallet_minor", sa.BigInteger(), nullable=False),
         sa.Column("source_minor", sa.BigInteger(), nullable=False),
+        sa.Column("uses_wallet", sa.Boolean(), nullable=False),
         sa.Column("pays_for", sa.String(), nullable=False),
-        sa.Column("invoice_id", sa.String(), nullable=True),
         sa.Column("checkout_session_id", sa.String(), nullable=True),
         sa.Column("retry_of", sa.String(), nullable=True),
         sa.Column("retry_attempt", sa.Integer(), nullable=False),
@@ -264,4 +264,21 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("next_try_at IS NOT NULL"),
         postgresql_where=sa.text("next_try_at IS NOT NULL"),
+    )
+    # Debit and reversal of a payment exist once each (W51); the other index finds what refunds gave back (W59).
+    op.create_index(
+        "ledger_entry_of_payment",
+        "ledger_entry",
+        ["reference_id", "entry_type"],
+        unique=True,
+        sqlite_where=sa.text("entry_type IN ('payment', 'payment_reversal')"),
+        postgresql_where=sa.text("entry_type IN ('payment', 'payment_reversal')"),
+    )
+    op.create_index(
+        "ledger_entry_of_refund",
+        "ledger_entry",
+        ["reference_id"],
+        unique=False,
+        sqlite_where=sa.text("entry_type IN ('refund', 'refund_reversal')"),
+        postgresql_where=sa.text("entry_type IN ('refund', 'refund_reversal')"),
     )
