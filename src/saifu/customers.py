@@ -18,7 +18,9 @@ from .idempotency import Outcome, once
 from .ids import new_id
 from .locks import living, lock
 from .refusals import ErrorCode, Refusal, StaleVersion, invalid
+from .sources import attaching
 from .sources.rows import default_id
+from .sources.switching import Adoption, Switch
 from .store import Tx
 from .tables import Customer
 
@@ -73,7 +75,13 @@ class CustomerChange:
 
 
 def create(
-    tx: Tx, new: NewCustomer, currencies: Sequence[str], key: str | None = None, *, test_mode: bool = False
+    tx: Tx,
+    new: NewCustomer,
+    currencies: Sequence[str],
+    key: str | None = None,
+    *,
+    test_mode: bool = False,
+    adoption: Adoption | None = None,
 ) -> Outcome[Customer]:
     """A new customer with a wallet at zero in every enabled currency (CU2), and one event (CU10).
 
@@ -81,38 +89,71 @@ def create(
 
     Args:
         test_mode: whether an e-mail address may be at `localhost` (CU3).
+        adoption: its first source, which its processor has checked already (CU9).
 
     Raises:
-        Refusal: INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED.
+        Refusal: INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED; with a source what `attaching.attach_in` says.
         IdempotencyKeyReused: the key belongs to another request.
     """
-    values = _checked({name: getattr(new, name) for name in customer_rows.PROFILE}, test_mode)
-    done = once(tx, key, "customerCreate", values, lambda: _create(tx, values, currencies))
+    values = creation(new, test_mode=test_mode)
+    request = values | (adoption.identity if adoption else {})
+    done = once(tx, key, "customerCreate", request, lambda: _create(tx, values, currencies, adoption))
     return Outcome(customer_rows.known(tx, done.object_id), done.replayed)
 
 
+def creation(new: NewCustomer, *, test_mode: bool) -> dict[str, Any]:
+    """The values of a new customer as they are stored, which is also what makes two requests the same.
+
+    Raises:
+        Refusal: INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED.
+    """
+    return _checked({name: getattr(new, name) for name in customer_rows.PROFILE}, test_mode)
+
+
 def update(
-    tx: Tx, customer_id: str, change: CustomerChange, key: str | None = None, *, test_mode: bool = False
+    tx: Tx,
+    customer_id: str,
+    change: CustomerChange,
+    key: str | None = None,
+    *,
+    test_mode: bool = False,
+    switch: Switch | None = None,
 ) -> Outcome[Customer]:
     """Change what was sent. What turns out to be the same already leaves no event and no new version (CU26).
 
+    Args:
+        switch: what is to become of the default source (CU25).
+
     Raises:
-        Refusal: NOT_FOUND, GONE (CU27), INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED.
+        Refusal: NOT_FOUND, GONE (CU27), INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED; with a source what
+            `attaching.replace_in` or `defaults.choose` says.
         StaleVersion: `expected_version` is not the current one.
     """
     sent = _checked(change.sent(), test_mode)
     customer = locks.lock(tx, customer_id)
-    # Each value stands in a list, since clearing a field and leaving it out are two requests.
-    request = {name: [value] for name, value in sent.items()}
-    identity = {"customer_id": customer_id, "expected_version": change.expected_version}
     done = once(
         tx,
         key,
         "customerUpdate",
-        request | identity,
-        lambda: _update(tx, customer, sent, change.expected_version),
+        _identity(customer_id, sent, change.expected_version) | (switch.identity if switch else {}),
+        lambda: _update(tx, customer, sent, change.expected_version, switch),
     )
     return Outcome(customer_rows.known(tx, done.object_id), done.replayed)
+
+
+def changing(customer_id: str, change: CustomerChange, *, test_mode: bool) -> dict[str, Any]:
+    """What makes two requests for a change the same.
+
+    Raises:
+        Refusal: INVALID_REQUEST_PARAMETERS, MAXIMUM_KEYS_REACHED.
+    """
+    return _identity(customer_id, _checked(change.sent(), test_mode), change.expected_version)
+
+
+def _identity(customer_id: str, sent: Mapping[str, Any], expected_version: int | None) -> dict[str, Any]:
+    # Each value stands in a list, since clearing a field and leaving it out are two requests.
+    request = {name: [value] for name, value in sent.items()}
+    return request | {"customer_id": customer_id, "expected_version": expected_version}
 
 
 def delete(
@@ -141,10 +182,11 @@ def by_ids(tx: Tx, ids: Sequence[str]) -> list[Customer]:
     return [found[each] for each in ids if each in found]
 
 
-def _create(tx: Tx, values: Mapping[str, Any], currencies: Sequence[str]) -> str:
+def _create(tx: Tx, values: Mapping[str, Any], currencies: Sequence[str], adoption: Adoption | None) -> str:
+    source = adoption.proven.row(tx) if adoption else None
     customer = tx.insert(
         Customer(
-            id=new_id("cus"),
+            id=adoption.customer_id if adoption else new_id("cus"),
             **customer_rows.profile_columns(values),
             last_sequence=0,
             version=1,
@@ -153,22 +195,35 @@ def _create(tx: Tx, values: Mapping[str, Any], currencies: Sequence[str]) -> str
         )
     )
     wallets.open_for(tx, customer.id, currencies)
-    events.append(tx, customer.id, EventType.CUSTOMER_CREATED, customer.id, snapshot(customer, None))
+    data = snapshot(customer, source.id if source else None)
+    events.append(tx, customer.id, EventType.CUSTOMER_CREATED, customer.id, data)
     audit.record(tx, "customerCreate", customer.id, customer.id)
     follow_address(tx, customer)
+    if adoption and source:
+        # Only now, since whoever lives at a blocked address is blocked, and cannot be attached to (CU62).
+        attaching.attach_in(tx, customer_rows.known(tx, customer.id), source, tells=False)
+        adoption.proven.remember(tx, customer.id)
     return customer.id
 
 
-def _update(tx: Tx, customer: Customer, sent: Mapping[str, Any], expected_version: int | None) -> str:
+def _update(
+    tx: Tx,
+    customer: Customer,
+    sent: Mapping[str, Any],
+    expected_version: int | None,
+    switch: Switch | None,
+) -> str:
     locks.refuse_anonymised(customer)
     if expected_version is not None and expected_version != customer.version:
         raise StaleVersion(customer.version)
+    old, new = switch.apply(tx, customer) if switch else (None, None)
     before = customer_rows.profile(customer)
     columns = customer_rows.profile_columns({**before, **sent})
-    if all(getattr(customer, name) == value for name, value in columns.items()):
+    if old == new and all(getattr(customer, name) == value for name, value in columns.items()):
         return customer.id
     after = customer_rows.save(tx, customer, columns)
-    previous = _previous(before, customer_rows.profile(after))
+    switched = {} if old == new else {"default_source": old}
+    previous = _previous(before, customer_rows.profile(after)) | switched
     data = {**snapshot(after, default_id(tx, customer.id)), "previous_attributes": previous}
     events.append(tx, customer.id, EventType.CUSTOMER_UPDATED, customer.id, data)
     audit.record(tx, "customerUpdate", customer.id, customer.id, {"fields": sorted(previous)})

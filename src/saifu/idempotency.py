@@ -74,11 +74,9 @@ def once(
     """
     if key is None:
         return Once(do(), replayed=False)
-    check_key(key)
-    known = find(tx, key, scope)
+    known = earlier(tx, key, mutation, request, scope)
     if known is not None:
-        _compare(known, mutation, _digests(key, request))
-        return Once(known.object_id, replayed=True)
+        return Once(known, replayed=True)
     object_id = do()
     tx.insert(
         IdempotencyRecord(
@@ -91,6 +89,24 @@ def once(
         )
     )
     return Once(object_id, replayed=False)
+
+
+def earlier(
+    tx: Tx, key: str | None, mutation: str, request: Mapping[str, Any], scope: str = INSTALLATION
+) -> str | None:
+    """The id of what this request made when it came before, for whoever has to know before the work is done.
+
+    Raises:
+        IdempotencyKeyReused: the key belongs to another request (W32).
+    """
+    if key is None:
+        return None
+    check_key(key)
+    known = find(tx, key, scope)
+    if known is None:
+        return None
+    _compare(known, mutation, _digests(key, request))
+    return known.object_id
 
 
 def check_key(key: str) -> None:

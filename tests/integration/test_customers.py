@@ -83,6 +83,7 @@ async def test_its_event_carries_the_whole_customer(store: Store) -> None:
                 "billing_address": {
                     "country": "JP", "city": "京都", "state": None, "street": None, "zipcode": None,
                 },
+                "default_source": None,
                 "created_at": "2026-01-15T09:30:00.000000Z",
                 "updated_at": "2026-01-15T09:30:00.000000Z",
                 "blocked_at": None,

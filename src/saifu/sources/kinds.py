@@ -89,7 +89,7 @@ class Kind:
     @property
     def lapses(self) -> bool:
         """Whether it is given up when nobody charges it in time (SR11); cards and debits stay until they are used."""
-        return self.flow is SourceFlow.REDIRECT
+        return self.flow is SourceFlow.REDIRECT or (self.is_push and SourceUsage.REUSABLE not in self.usages)
 
 
 _REUSABLE, _SINGLE_USE = SourceUsage.REUSABLE, SourceUsage.SINGLE_USE

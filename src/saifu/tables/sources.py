@@ -13,7 +13,8 @@ class Source(Row, table=True):
     """One payment instrument (SR1). `customer_id` only while attached; never a card number, a CVC or a full IBAN.
 
     `in_use_by` is the payment that has claimed it before the processor was called (SR16). `expires_at` is when a
-    pending or an uncharged one lapses (SR5, SR11); `last_customer_id` is whose it was, for its events.
+    pending or an uncharged one lapses (SR5, SR11), `notice_at` when the owner of a card is told that it runs out;
+    `last_customer_id` is whose it was, for its events.
     """
 
     __tablename__ = "source"
@@ -47,6 +48,12 @@ class Source(Row, table=True):
             sqlite_where=where("expires_at IS NOT NULL AND status IN ('pending', 'chargeable')"),
             postgresql_where=where("expires_at IS NOT NULL AND status IN ('pending', 'chargeable')"),
         ),
+        Index(
+            "source_notice",
+            "notice_at",
+            sqlite_where=where("notice_at IS NOT NULL"),
+            postgresql_where=where("notice_at IS NOT NULL"),
+        ),
     )
     id: str = Field(primary_key=True)
     processor: str
@@ -76,6 +83,7 @@ class Source(Row, table=True):
     statement_descriptor: str | None = None
     metadata_json: str = text()
     expires_at: datetime | None = instant()
+    notice_at: datetime | None = instant()
     version: int
     created_at: datetime = instant()
     updated_at: datetime = instant()
@@ -89,3 +97,16 @@ class ProcessorCustomer(Row, table=True):
     processor: str = Field(primary_key=True)
     processor_ref: str
     created_at: datetime = instant()
+
+
+class SourceTry(Row, table=True):
+    """One check or decline, counted for an hour (SR98); `subject` is a customer's id or a card's fingerprint."""
+
+    __tablename__ = "source_try"
+    __table_args__ = (
+        Index("source_try_of_subject", "subject", "tried_at"),
+        Index("source_try_age", "tried_at"),
+    )
+    id: str = Field(primary_key=True)
+    subject: str
+    tried_at: datetime = instant()

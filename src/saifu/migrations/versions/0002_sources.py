@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("statement_descriptor", sa.String(), nullable=True),
         sa.Column("metadata_json", sa.Text(), nullable=False),
         sa.Column("expires_at", INSTANT, nullable=True),
+        sa.Column("notice_at", INSTANT, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
@@ -90,8 +91,25 @@ def upgrade() -> None:
         sqlite_where=sa.text("mandate_reference IS NOT NULL"),
         postgresql_where=sa.text("mandate_reference IS NOT NULL"),
     )
+    op.create_index(
+        "source_notice",
+        "source",
+        ["notice_at"],
+        unique=False,
+        sqlite_where=sa.text("notice_at IS NOT NULL"),
+        postgresql_where=sa.text("notice_at IS NOT NULL"),
+    )
     op.create_index("source_of_customer", "source", ["customer_id", "attached_at", "id"], unique=False)
     op.create_index("source_of_past_customer", "source", ["last_customer_id"], unique=False)
+    op.create_table(
+        "source_try",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("tried_at", INSTANT, nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("source_try_age", "source_try", ["tried_at"], unique=False)
+    op.create_index("source_try_of_subject", "source_try", ["subject", "tried_at"], unique=False)
     op.create_table(
         "processor_customer",
         sa.Column("customer_id", sa.String(), nullable=False),
