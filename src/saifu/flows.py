@@ -13,6 +13,8 @@ from .payments.flow import PaymentFlow
 from .payments.rules import PaymentRules
 from .processors.registry import Processors
 from .settings import Settings
+from .sources.customer_flow import CustomerFlow
+from .sources.flow import SourceFlow
 from .store import Store
 
 
@@ -23,10 +25,12 @@ class Flows:
     processors: Processors
     rules: PaymentRules
     payments: PaymentFlow
+    sources: SourceFlow
+    customers: CustomerFlow
 
     def jobs(self) -> list[Job]:
         """What is due without a request: recovery, expiry, callbacks."""
-        return [*self.payments.jobs()]
+        return [*self.payments.jobs(), *self.sources.jobs()]
 
     async def close(self) -> None:
         await self.payments.close()
@@ -38,7 +42,14 @@ def build(settings: Settings, store: Store) -> Flows:
     rules = PaymentRules.of(settings)
     processors = Processors({}, None)
     payments = PaymentFlow(store, processors, rules)
-    return Flows(processors=processors, rules=rules, payments=payments)
+    sources = SourceFlow(store, processors, rules)
+    return Flows(
+        processors=processors,
+        rules=rules,
+        payments=payments,
+        sources=sources,
+        customers=CustomerFlow(sources),
+    )
 
 
 @asynccontextmanager
