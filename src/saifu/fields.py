@@ -129,6 +129,11 @@ def notes(value: str | None, *path: str | int) -> str | None:
     return _free_text(value, MAX_NOTES, path or ("notes",), "A note")
 
 
+def free_text(value: str | None, longest: int, *path: str | int) -> str | None:
+    """Free text of any script, trimmed; nothing but blanks is none."""
+    return _free_text(value, longest, path, "This text")
+
+
 def metadata(value: Mapping[str, Any] | None, *path: str | int) -> dict[str, str | int | float | bool]:
     """A flat map of up to 50 pairs (CU40-CU44); none is an empty one.
 

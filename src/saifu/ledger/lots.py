@@ -151,6 +151,25 @@ def draw_top_up_reversal(
     return _draw(paid, amount_minor, now, lambda lot: int(lot.id != own_lot_id))
 
 
+def draw_back(
+    lots: Iterable[LotState], given: Mapping[str, int], amount_minor: int, now: datetime
+) -> tuple[Draw, ...]:
+    """What taking back a credit takes: of each lot what it was given, the rest in W70 order (W62).
+
+    Args:
+        given: what the credit put into which lots, positive minor units.
+
+    Raises:
+        ValueError: the amount is not positive, or live lots do not cover it.
+    """
+    live = sorted((lot for lot in lots if lot.live(now)), key=draw_order)
+    own = [min(lot.remaining_minor, given.get(lot.id, 0)) for lot in live]
+    others = [lot.remaining_minor - part for lot, part in zip(live, own, strict=True)]
+    shares = _shares([*own, *others], amount_minor)
+    taken = zip(live, shares[: len(live)], shares[len(live) :], strict=True)
+    return tuple(Draw(lot.id, back + more) for lot, back, more in taken if back + more)
+
+
 def refill(drawn: Sequence[Drawn], amount_minor: int) -> tuple[Fill, ...]:
     """Which lots get money back, and how much: paid lots first, promotional last (W59, W67, W77).
 
