@@ -79,6 +79,7 @@ def _blank(tx: Tx) -> dict[str, Any]:
         "processor_ref": f"ch_{payment_id}",
         "payment_method": "card",
         "outcome_unknown": False,
+        "uses_wallet": True,
         "on_session": True,
         "metadata_json": "{}",
         "refunded_minor": 0,
