@@ -14,8 +14,9 @@ from strawberry.dataloader import DataLoader
 
 from saifu import lookup, wallet_views
 from saifu.paging import Listing, Order, Page, Window
+from saifu.payments import rows as payment_rows
 from saifu.store import Tx
-from saifu.tables import ApiKey, AuditRecord, Customer, CustomerSession, Event, LedgerEntry, Lot
+from saifu.tables import ApiKey, AuditRecord, Customer, CustomerSession, Event, LedgerEntry, Lot, Payment
 
 if TYPE_CHECKING:
     from .context import Context
@@ -74,6 +75,15 @@ class Loaders:
     @cached_property
     def audit_records(self) -> DataLoader[str, AuditRecord | None]:
         return self._by_id(AuditRecord)
+
+    @cached_property
+    def payments(self) -> DataLoader[str, Payment | None]:
+        return self._by_id(Payment)
+
+    @cached_property
+    def payment_attempts(self) -> DataLoader[str, Any]:
+        """Every call to a processor about a payment, oldest first."""
+        return self._loader(payment_rows.attempts)
 
     @cached_property
     def wallets(self) -> DataLoader[tuple[str, str], Any]:

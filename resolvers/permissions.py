@@ -16,18 +16,23 @@ class Permission:
     Attributes:
         scope: the scope an API key needs; None lets in any key, and the resolver looks at each object.
         sessions: whether a customer session may call it, and then sees its own customer only.
+        checkout: whether the token of a checkout page may call it, and then sees its own session only.
     """
 
     scope: Scope | None
     sessions: bool = False
+    checkout: bool = False
 
 
 _ANY = Permission(None, sessions=True)
 _CUSTOMER = Permission(Scope.CUSTOMERS_READ, sessions=True)
 _WALLET = Permission(Scope.WALLETS_READ, sessions=True)
 _EVENT = Permission(Scope.EVENTS_READ, sessions=True)
+_PAYMENT = Permission(Scope.PAYMENTS_READ, sessions=True)
+_CHECKOUT = Permission(Scope.PAYMENTS_READ, sessions=True, checkout=True)
 _CUSTOMERS_WRITE = Permission(Scope.CUSTOMERS_WRITE)
 _WALLETS_WRITE = Permission(Scope.WALLETS_WRITE)
+_PAYMENTS_WRITE = Permission(Scope.PAYMENTS_WRITE)
 
 PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
     {
@@ -43,12 +48,16 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "walletBalanceTrend": _WALLET,
         "trialBalance": Permission(Scope.WALLETS_READ),
         "ledgerVerify": _WALLET,
+        "payment": _PAYMENT,
+        "payments": _PAYMENT,
+        "declineCodes": _ANY,
         "event": _EVENT,
         "events": _EVENT,
         "eventTypes": _EVENT,
         "operation": Permission(None),
         "auditLog": Permission(Scope.AUDIT_READ),
         "apiKeys": Permission(Scope.KEYS_READ),
+        "checkoutSession": _CHECKOUT,
         # mutations
         "customerCreate": _CUSTOMERS_WRITE,
         "customerUpdate": _CUSTOMERS_WRITE,
@@ -59,9 +68,16 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "ledgerEntryCreate": _WALLETS_WRITE,
         "walletUpdate": _WALLETS_WRITE,
         "lotUpdateExpiry": _WALLETS_WRITE,
+        "paymentCreate": _PAYMENTS_WRITE,
+        "paymentRetry": _PAYMENTS_WRITE,
+        "paymentCancel": _PAYMENTS_WRITE,
+        "walletTopUp": _PAYMENTS_WRITE,
         "apiKeyCreate": Permission(Scope.KEYS_WRITE),
         "apiKeyRevoke": Permission(Scope.KEYS_WRITE),
+        "checkoutSessionCreate": Permission(Scope.PAYMENTS_WRITE),
+        "checkoutSessionExpire": Permission(Scope.PAYMENTS_WRITE),
         # subscriptions; `events` has its row above
+        "checkoutSessionUpdated": _CHECKOUT,
         "walletBalance": _WALLET,
         "walletBalanceLow": _WALLET,
     }
@@ -72,9 +88,13 @@ def admit(ctx: Context, root_field: str) -> None:
     """Let a caller through to a root field.
 
     Raises:
-        AccessDenied: it is a customer session and the field is not for those, or the key lacks the scope.
+        AccessDenied: the field is not for a customer session or a checkout's token, or the key lacks the scope.
     """
     permission = PERMISSIONS[root_field]
+    if ctx.caller.is_checkout:
+        if not permission.checkout:
+            raise AccessDenied(f"The token of a checkout may not use {root_field}.")
+        return
     if ctx.caller.is_session and not permission.sessions:
         raise AccessDenied(f"A customer session may not use {root_field}.")
     if permission.scope is not None:

@@ -19,6 +19,7 @@ from .inputs import (
     LotUpdateExpiryInput,
     WalletUpdateInput,
 )
+from .mutation_payments import PaymentMutations
 from .outcome import answering
 from .payloads import ASKED, Answer
 from .types import Customer, CustomerSession, LedgerEntry, Lot, Wallet
@@ -102,7 +103,7 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation:
+class Mutation(PaymentMutations):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
         "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`."

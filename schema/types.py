@@ -8,7 +8,7 @@ import orjson
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import customers, events, lists, nodes, wallets
+from resolvers import customers, events, lists, nodes, payments, wallets
 from resolvers.context import Context
 from saifu import cursors, tables, wallet_views
 from saifu.events import API_VERSION
@@ -26,8 +26,10 @@ from .enums import (
     ReferenceType,
 )
 from .inputs import LedgerEntryFilter
+from .inputs_payments import PaymentFilter
 from .scalars import JSON, Currency, Cursor, Metadata
 from .types_admin import ApiKey, AuditRecord
+from .types_payments import Payment
 from .values import Actor, BillingAddress, Info, Money, NextExpiry, Node, OfBusiness
 
 LedgerOrder = Annotated[CreationOrder, strawberry.argument(description="How the list is sorted.")]
@@ -125,6 +127,26 @@ class Customer(Node, OfBusiness):
     ) -> "Connection[LedgerEntry] | None":
         listed = wallets.entries_of(info.context, self.id, currency, order_of(order_by), filters_of(filter))
         return await connect(info.context, listed, Paging(first, after, last, before), LedgerEntry.of)
+
+    @strawberry.field(
+        description="What the customer paid, the newest first. Needs `PAYMENTS_READ`, else null."
+    )
+    async def payments(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002
+            PaymentFilter | None, strawberry.argument(description="Which payments; null for all.")
+        ] = None,
+        order_by: LedgerOrder = CreationOrder.CREATED_AT_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> "Connection[Payment] | None":
+        filters = filter.asked() if filter else {}
+        lists.period(filters)
+        listed = payments.of_customer(info.context, self.id, order_of(order_by), filters)
+        return await connect(info.context, listed, Paging(first, after, last, before), Payment.of)
 
     @strawberry.field(
         description="What happened to the customer, the newest first. Needs `EVENTS_READ`, else null."
@@ -453,12 +475,13 @@ _OF: Mapping[type, Callable[[Any, Context], Node]] = {
     wallet_views.WalletView: lambda row, _: Wallet.of(row),
     tables.LedgerEntry: lambda row, _: LedgerEntry.of(row),
     tables.Lot: lambda row, ctx: Lot.of(row, ctx.clock.now()),
+    tables.Payment: lambda row, _: Payment.of(row),
     tables.Event: lambda row, _: Event.of(row),
     tables.ApiKey: lambda row, _: ApiKey.of(row),
     tables.CustomerSession: lambda row, _: CustomerSession.of(row),
     tables.AuditRecord: lambda row, _: AuditRecord.of(row),
 }
-NODE_TYPES = (Customer, Wallet, LedgerEntry, Lot, Event, ApiKey, CustomerSession, AuditRecord)
+NODE_TYPES = (Customer, Wallet, LedgerEntry, Lot, Payment, Event, ApiKey, CustomerSession, AuditRecord)
 
 
 def node_of(row: Any, ctx: Context) -> Node | None:
