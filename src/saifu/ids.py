@@ -26,6 +26,7 @@ PREFIXES = {
     "itm": "line of a payment",
     "cks": "CheckoutSession",
     "cbk": "callback of the simulator",
+    "scr": "script of the simulator",
     "req": "request, in logs and audit records",
 }
 _RANDOM_BITS = 80
