@@ -11,6 +11,7 @@ from typing import Any
 from . import audit, customer_rows, erasure, events, fields, locks, lookup, sessions, wallets
 from .customer_blocks import Identifier, block, follow_address, open_blocks, unblock
 from .customer_lists import LISTING, CustomerFilter, filters
+from .customer_obstacles import obstacles
 from .customer_rows import get, snapshot
 from .events import EventType
 from .fields import UNSET, Unset
@@ -18,7 +19,7 @@ from .idempotency import Outcome, once
 from .ids import new_id
 from .locks import living, lock
 from .refusals import ErrorCode, Refusal, StaleVersion, invalid
-from .sources import attaching
+from .sources import attaching, erasing
 from .sources.rows import default_id
 from .sources.switching import Adoption, Switch
 from .store import Tx
@@ -241,6 +242,14 @@ def _anonymise(tx: Tx, customer: Customer, forfeit_wallet_balance: bool) -> None
     money = {
         view.currency: view.balance_minor for view in wallets.balances(tx, customer.id) if view.balance_minor
     }
+    under_way = obstacles(tx, customer.id)
+    if under_way:
+        raise Refusal(
+            ErrorCode.CUSTOMER_NOT_DELETABLE,
+            f"Money of this customer is still on its way: {', '.join(under_way)}.",
+            ("input", "customerId"),
+            reasons=tuple(under_way),
+        )
     if money and not forfeit_wallet_balance:
         held = ", ".join(f"{amount} minor units of {currency}" for currency, amount in money.items())
         raise Refusal(
@@ -252,6 +261,7 @@ def _anonymise(tx: Tx, customer: Customer, forfeit_wallet_balance: bool) -> None
     # Also with nothing left: what has expired is booked before the person goes.
     wallets.forfeit(tx, customer.id)
     sessions.revoke_all(tx, customer.id)
+    erasing.detach_all(tx, customer.id)
     erasure.erase(tx, customer.id)
     columns = customer_rows.profile_columns(erasure.stub(customer.id))
     customer_rows.save(tx, customer, {**columns, "anonymised_at": tx.now})

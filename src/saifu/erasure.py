@@ -18,6 +18,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlmodel import col, select
 
 from .events import EventType
+from .sources import erasing
 from .store import Tx
 from .tables import CustomerBlock, Event
 
@@ -57,14 +58,14 @@ def _value_of_sqlite(element: value_of, compiler: Any, **options: Any) -> str:
 
 _EVENTS = (
     select(Event.sequence, Event.type, Event.data_json)
-    .where(col(Event.order_key) == bindparam("customer_id"), col(Event.sequence) > bindparam("after"))
+    .where(col(Event.order_key) == bindparam("order_key"), col(Event.sequence) > bindparam("after"))
     .order_by(col(Event.sequence))
     .limit(bindparam("batch", type_=Integer))
 )
 _REDACT = (
     update(Event)
     .where(
-        col(Event.order_key) == bindparam("customer_id"),
+        col(Event.order_key) == bindparam("of_order_key"),
         col(Event.sequence) >= bindparam("first"),
         col(Event.sequence) <= bindparam("last"),
     )
@@ -97,18 +98,23 @@ def stub(customer_id: str) -> dict[str, Any]:
 def erase(tx: Tx, customer_id: str) -> None:
     """Redact what is stored of a customer beside its own row, whose lock the caller holds.
 
-    Two statements for each 500 events, which are kept for 90 days.
+    Two statements for each 500 events, which are kept for 90 days; the same for each source the customer had.
     """
     stand_ins = stub(customer_id)
     tx.run(_REDACT_BLOCKS, of_customer=customer_id, to_email=stand_ins["email"])
+    for order_key in [customer_id, *erasing.erase(tx, customer_id)]:
+        _redact_events(tx, order_key, stand_ins)
+
+
+def _redact_events(tx: Tx, order_key: str, stand_ins: Mapping[str, Any]) -> None:
     after = 0
-    while rows := tx.all(_EVENTS, customer_id=customer_id, after=after, batch=BATCH):
+    while rows := tx.all(_EVENTS, order_key=order_key, after=after, batch=BATCH):
         first, after = rows[0][0], rows[-1][0]
         texts = {str(sequence): _redacted(kind, data, stand_ins) for sequence, kind, data in rows}
         if any(texts[str(sequence)] != data for sequence, _, data in rows):
             tx.run(
                 _REDACT,
-                customer_id=customer_id,
+                of_order_key=order_key,
                 first=first,
                 last=after,
                 texts=orjson.dumps(texts).decode(),
@@ -123,11 +129,31 @@ def _redacted(kind: str, data: str, stand_ins: Mapping[str, Any]) -> str:
             payload["previous_attributes"] = _replaced(payload["previous_attributes"], stand_ins)
     else:
         payload = _replaced(payload, _FREE_TEXT)
+        for name, parts in _inside(stand_ins).items():
+            if isinstance(payload.get(name), dict):
+                payload[name] = _replaced(payload[name], parts)
     return orjson.dumps(payload).decode()
 
 
-_FREE_TEXT: Mapping[str, Any] = {"reason": None, "idempotency_key": None, "metadata": {}}
+_FREE_TEXT: Mapping[str, Any] = {
+    "reason": None,
+    "idempotency_key": None,
+    "metadata": {},
+    "owner": None,
+    "billing": None,
+    "description": None,
+}
 """What clients may have written about a person beside an amount."""
+
+
+def _inside(stand_ins: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """What is personal in a part of a payload: who paid, the holder of a card, where a browser went."""
+    return {
+        "customer": stand_ins,
+        "card": {"name": None},
+        "instrument": {"name": None},
+        "redirect": {"url": None, "return_url": None},
+    }
 
 
 def _replaced(payload: Mapping[str, Any], stand_ins: Mapping[str, Any]) -> dict[str, Any]:

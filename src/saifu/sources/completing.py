@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Integer, bindparam
+from sqlalchemy import Integer, bindparam, or_
 from sqlmodel import col, select
 
 from saifu.payments.rules import PaymentRules
@@ -23,7 +23,9 @@ _DUE = (
     select(Source.id)
     .where(
         col(Source.expires_at) <= bindparam("now", type_=Instant()),
-        col(Source.status).in_([SourceStatus.PENDING.value, SourceStatus.CHARGEABLE.value]),
+        or_(
+            *(col(Source.status) == waits.value for waits in (SourceStatus.PENDING, SourceStatus.CHARGEABLE))
+        ),
         col(Source.in_use_by).is_(None),
     )
     .order_by(col(Source.expires_at))
