@@ -31,6 +31,8 @@ _QUIETER = {
     "alembic": logging.WARNING,
     "httpx": logging.WARNING,
     "nats": logging.WARNING,
+    # It would show whole requests, with a customer's account number in them.
+    "stripe": logging.WARNING,
 }
 
 

@@ -1,0 +1,145 @@
+"""Charging: one PaymentIntent for each payment of ours, made and confirmed in one request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from saifu.processors.contract import Charge, ChargeAnswer, OutcomeUnknown
+from saifu.processors.declines import DeclineCode
+
+from .amounts import to_stripe
+from .answers import ACTION, REFERENCE, WAITING, answer, declined
+from .api import Object, Refused, dig
+from .declines import TABLE, decline_code
+from .intents import Intents
+
+TYPES: Mapping[str, str] = {"card": "card", "sepa_debit": "sepa_debit"}
+"""Our source types that can be charged, as Stripe calls them."""
+OFFLINE_MANDATE = {"customer_acceptance": {"type": "offline", "offline": {}}}
+"""The customer's consent to a debit: we hold the evidence (SR80), Stripe is told that there is some."""
+log = structlog.get_logger(__name__)
+
+
+class Charges(Intents):
+    """Charges at Stripe."""
+
+    async def charge(self, charge: Charge) -> ChargeAnswer:
+        """Charge once, whatever number of times it is sent within a day: the reference is the idempotency key (W46).
+
+        Raises:
+            OutcomeUnknown: there was no answer.
+        """
+        amount = to_stripe(charge.amount_minor, charge.currency)
+        if amount is None:
+            return declined(None, DeclineCode.INVALID_AMOUNT, "amount_not_representable")
+        if charge.instrument_type not in TYPES:
+            return declined(None, DeclineCode.PAYMENT_METHOD_UNSUPPORTED, charge.instrument_type)
+        call = self._api.v1.payment_intents.create_async(
+            params=_order(charge, amount), options={"idempotency_key": charge.reference}
+        )
+        try:
+            intent = await self._api.ask("charge", call)
+        except Refused as refused:
+            return await self._after(refused, charge.reference)
+        self.remember(charge.reference, intent["id"])
+        return await self._settled(intent)
+
+    async def look_up(self, reference: str) -> ChargeAnswer | None:
+        """How the charge of a reference stands; None when Stripe certainly never made it.
+
+        Raises:
+            OutcomeUnknown: it cannot be said.
+        """
+        intent = await self.find(reference)
+        return None if intent is None else await self._settled(intent)
+
+    async def cancel(self, reference: str) -> ChargeAnswer | None:
+        """Give up a charge that waits for its customer; one that is done or on its way stays as it is.
+
+        Raises:
+            OutcomeUnknown: it cannot be said how it stands.
+        """
+        intent = await self.find(reference)
+        if intent is None:
+            return None
+        if intent.get("status") in WAITING:
+            intent = await self._cancelled(intent)
+        return await self._settled(intent)
+
+    async def _after(self, refused: Refused, reference: str) -> ChargeAnswer:
+        """What a refusal of the request means for the charge."""
+        intent = refused.intent
+        if refused.is_decline:
+            self.remember(reference, dig(intent, "id"))
+            return declined(intent, decline_code(refused.raw_code), refused.raw_code)
+        if refused.is_of_test_mode:
+            return declined(None, DeclineCode.LIVE_MODE_TEST_CARD, refused.raw_code)
+        # A repetition may be refused because the first one was executed: its card is used up by now.
+        if (found := await self.find(reference)) is not None:
+            return await self._settled(found)
+        log.error("stripe_refused_charge", object_id=reference, code=refused.raw_code, path=refused.param)
+        code = decline_code(refused.code) if refused.code in TABLE else DeclineCode.INVALID_REQUEST
+        return declined(None, code, refused.raw_code)
+
+    async def _settled(self, intent: Object) -> ChargeAnswer:
+        """How an intent stands; one that nobody can complete is cancelled first, so that it never comes alive."""
+        said = answer(intent)
+        if said is not None:
+            return said
+        waited_for_customer = intent.get("status") == "requires_action"
+        intent = await self._cancelled(intent)
+        if intent.get("status") != "canceled":
+            said = answer(intent)
+            if said is None:
+                raise OutcomeUnknown(f"{intent['id']} is {intent.get('status')}")
+            return said
+        if waited_for_customer:
+            return declined(intent, DeclineCode.AUTHENTICATION_REQUIRED, "authentication_required")
+        return declined(intent, DeclineCode.PROCESSING_ERROR, "never_confirmed")
+
+    async def _cancelled(self, intent: Object) -> Object:
+        """The intent after an attempt to cancel it; Stripe refuses that to one which is done.
+
+        Without an idempotency key of ours: cancelling twice is the same as once, while a refusal would be
+        repeated under the same key for a day, whatever became of the intent.
+        """
+        try:
+            return await self._api.ask(
+                "cancel payment intent", self._api.v1.payment_intents.cancel_async(intent["id"])
+            )
+        except Refused:
+            found = await self.at(intent["id"])
+            if found is None:
+                raise OutcomeUnknown(f"{intent['id']} is gone") from None
+            return found
+
+
+def _order(charge: Charge, amount: int) -> dict[str, Any]:
+    may_redirect = charge.on_session and charge.return_url is not None
+    customer_ref = charge.customer.ref if charge.customer else None
+    metadata = {
+        REFERENCE: charge.reference,
+        ACTION: "redirect" if may_redirect else "none",
+        "saifu_customer": charge.customer.id if charge.customer else None,
+        "saifu_source": charge.source_id,
+    }
+    is_card = charge.instrument_type == "card"
+    order = {
+        "amount": amount,
+        "currency": charge.currency.lower(),
+        "payment_method": charge.instrument_ref,
+        "payment_method_types": [TYPES[charge.instrument_type]],
+        "customer": customer_ref,
+        "confirm": True,
+        "off_session": None if charge.on_session else True,
+        "return_url": charge.return_url if may_redirect else None,
+        "description": charge.description,
+        "statement_descriptor_suffix": charge.statement_descriptor if is_card else None,
+        "statement_descriptor": None if is_card else charge.statement_descriptor,
+        # With a customer Stripe has had it since the source was attached.
+        "mandate_data": None if is_card or customer_ref else OFFLINE_MANDATE,
+        "metadata": {key: value for key, value in metadata.items() if value},
+        "expand": ["latest_charge"],
+    }
+    return {key: value for key, value in order.items() if value is not None}
