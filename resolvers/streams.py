@@ -84,7 +84,7 @@ async def events(
     permissions.admit(ctx, "events")
     wanted = None if types is None else frozenset(map(str, types))
     interest = interest_in(await _customer(ctx, customer_id), wanted)
-    return _follow(ctx, await _start(ctx, after), interest)
+    return follow(ctx, await start(ctx, after), interest)
 
 
 async def balance_low(
@@ -93,7 +93,7 @@ async def balance_low(
     """Every low-balance alert after a cursor, a `Ready`, and then as they happen (A53, W86)."""
     permissions.admit(ctx, "walletBalanceLow")
     interest = interest_in(await _customer(ctx, customer_id), _BALANCE_LOW)
-    return _follow(ctx, await _start(ctx, after), interest)
+    return follow(ctx, await start(ctx, after), interest)
 
 
 async def balance(
@@ -107,7 +107,7 @@ async def balance(
     owner = await _customer(ctx, customer_id)
     assert owner is not None
     watched = _Wallets(ctx, owner, _enabled(ctx, currency))
-    position = await _start(ctx, after)
+    position = await start(ctx, after)
     return watched.follow(position, fresh=after is None)
 
 
@@ -128,7 +128,7 @@ class _Wallets:
         for snapshot in await self.snapshots(position) if fresh else ():
             yield snapshot
         interest = interest_in(self._customer_id, _BALANCE_CHANGED)
-        async with aclosing(_follow(self._ctx, position, interest)) as messages:
+        async with aclosing(follow(self._ctx, position, interest)) as messages:
             async for message in messages:
                 for shown in await self.messages(message):
                     yield shown
@@ -160,10 +160,10 @@ class _Wallets:
             return []
         entry = await self._ctx.feed.entries.get(data["id"])
         assert entry is not None, f"{event.id} tells of an entry that is not there"
-        return [Change(entry, _cursor(event))]
+        return [Change(entry, cursor_of(event))]
 
 
-async def _follow(
+async def follow(
     ctx: Context, position: int, interest: Interest
 ) -> AsyncGenerator[Event | Gap | Ready, None]:
     """The one way in which every stream reads: from its position, wait, read again."""
@@ -208,7 +208,7 @@ async def _read(ctx: Context, position: int, interest: Interest) -> Batch:
             await asyncio.sleep(RETRY_S)
 
 
-async def _start(ctx: Context, after: str | None) -> int:
+async def start(ctx: Context, after: str | None) -> int:
     """Where a stream begins: after its cursor, or now."""
     if after is None:
         position = await ctx.feed.now()
@@ -239,6 +239,6 @@ def _enabled(ctx: Context, currency: str | None) -> tuple[str, ...]:
     return (currency,)
 
 
-def _cursor(event: Event) -> str:
+def cursor_of(event: Event) -> str:
     assert event.position is not None, "only what has its place in the log is delivered"
     return cursors.cursor_of(event.position)
