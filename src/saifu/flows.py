@@ -9,13 +9,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from .jobs import Job
+from .payments.callbacks import CallbackFlow
 from .payments.flow import PaymentFlow
 from .payments.rules import PaymentRules
+from .processors.contract import CallbackKind
 from .processors.registry import Processors
 from .settings import Settings
 from .sources.customer_flow import CustomerFlow
 from .sources.flow import SourceFlow
 from .store import Store
+from .tables import ProcessorCallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +28,16 @@ class Flows:
     processors: Processors
     rules: PaymentRules
     payments: PaymentFlow
+    callbacks: CallbackFlow
     sources: SourceFlow
     customers: CustomerFlow
 
     def jobs(self) -> list[Job]:
         """What is due without a request: recovery, expiry, callbacks."""
-        return [*self.payments.jobs(), *self.sources.jobs()]
+        return [*self.payments.jobs(), *self.callbacks.jobs(), *self.sources.jobs()]
 
     async def close(self) -> None:
+        await self.callbacks.close()
         await self.payments.close()
         await self.processors.close()
 
@@ -43,10 +48,17 @@ def build(settings: Settings, store: Store) -> Flows:
     processors = Processors({}, None)
     payments = PaymentFlow(store, processors, rules)
     sources = SourceFlow(store, processors, rules)
+
+    async def sources_told(callback: ProcessorCallback) -> bool:
+        return await sources.refresh(callback.processor, callback.processor_ref or "")
+
     return Flows(
         processors=processors,
         rules=rules,
         payments=payments,
+        callbacks=CallbackFlow(
+            store, processors, {CallbackKind.CHARGE: payments.told, CallbackKind.SOURCE: sources_told}
+        ),
         sources=sources,
         customers=CustomerFlow(sources),
     )

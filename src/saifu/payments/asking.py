@@ -63,12 +63,13 @@ class Asking:
         return await self.apply(payment_id, answer)
 
     async def look(self, payment_id: str) -> Payment:
-        """Ask how a charge stands, and apply it. One that never got there is sent again under the same key."""
+        """Ask how a charge stands, and apply it. One that never got there is sent again under the same key.
+
+        Raises:
+            OutcomeUnknown: the processor does not say.
+        """
         payment = await self._store.write(lambda tx: questions.looking(tx, payment_id))
-        try:
-            answer = await _asked(self._of(payment).look_up(payment_id), payment_id)
-        except OutcomeUnknown:
-            return payment
+        answer = await _asked(self._of(payment).look_up(payment_id), payment_id)
         if answer is not None:
             return await self.apply(payment_id, answer)
         to_send = await self._store.write(lambda tx: questions.missing(tx, payment_id))

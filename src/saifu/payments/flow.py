@@ -17,7 +17,7 @@ from saifu.processors.registry import Processors
 from saifu.refusals import ErrorCode, Refusal
 from saifu.refusals import OutcomeUnknown as NobodyKnows
 from saifu.store import SYSTEM, Origin, Store
-from saifu.tables import Payment
+from saifu.tables import Payment, ProcessorCallback
 
 from . import cancelling, checks, rows
 from .asking import Asking
@@ -105,11 +105,25 @@ class PaymentFlow:
         return await self._on_its_own(self._deliver(payment_id))
 
     async def look(self, payment_id: str) -> Payment:
-        """Ask the processor how a payment stands, and bring it there."""
+        """Ask the processor how a payment stands, and bring it there; without an answer it stays as it is."""
         payment = await self._store.read(lambda tx: rows.existing(tx, payment_id))
         if payment.source_id is None:
             return payment
-        return await self._on_its_own(self._asking.look(payment_id))
+        try:
+            return await self._on_its_own(self._asking.look(payment_id))
+        except OutcomeUnknown:
+            return payment
+
+    async def told(self, callback: ProcessorCallback) -> None:
+        """Follow up a callback about a charge.
+
+        Raises:
+            Refusal: NOT_FOUND, the charge is none of ours.
+            OutcomeUnknown: the processor does not say.
+        """
+        payment = await self._store.read(lambda tx: rows.existing(tx, callback.reference or ""))
+        if payment.source_id is not None:
+            await self._asking.look(payment.id)
 
     def jobs(self) -> list[Job]:
         return self._recovery.jobs()
