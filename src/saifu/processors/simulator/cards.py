@@ -4,7 +4,7 @@ A card's slug is what is stored of it: its number is in this table alone, and no
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -59,7 +59,7 @@ class Card:
     asks: Asks = Asks.NEVER
     dispute: Disputed | None = None
     refunding: Refunding = Refunding.AT_ONCE
-    refused_in: Mapping[str, DeclineCode] = MappingProxyType({})
+    refused_in: Mapping[str, DeclineCode] = field(default_factory=dict)
 
     @property
     def cvc_length(self) -> int:
