@@ -22,6 +22,7 @@ from saifu.processors.contract import (
 )
 from saifu.processors.registry import Processors
 from saifu.refunds.flow import RefundFlow
+from saifu.refusals import Refusal
 from saifu.store import Store, Tx
 from saifu.tables import LedgerEntry, Payment, Refund
 from tests.builders import RULES, a_customer
@@ -114,6 +115,7 @@ class Fake:
     disputes: dict[str, DisputeReport] = field(default_factory=dict)
     told: list[tuple[str, str]] = field(default_factory=list)
     is_silent: bool = False
+    no: Refusal | None = None
 
     async def refund(self, order: RefundOrder) -> RefundAnswer:
         self.orders.append(order)
@@ -146,6 +148,8 @@ class Fake:
     def _told(self, processor_ref: str, what: str) -> DisputeReport:
         if self.is_silent:
             raise OutcomeUnknown("silent")
+        if self.no:
+            raise self.no
         self.told.append((processor_ref, what))
         return self.disputes[processor_ref]
 

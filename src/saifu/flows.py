@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from .checkout.flow import CheckoutFlow
+from .disputes.flow import DisputeFlow
 from .jobs import Job
 from .payments.callbacks import CallbackFlow
 from .payments.flow import PaymentFlow
 from .payments.rules import PaymentRules
 from .processors.contract import CallbackKind
 from .processors.registry import Processors
+from .refunds.flow import RefundFlow
 from .settings import Settings
 from .sources.customer_flow import CustomerFlow
 from .sources.flow import SourceFlow
@@ -31,14 +34,26 @@ class Flows:
     callbacks: CallbackFlow
     sources: SourceFlow
     customers: CustomerFlow
+    refunds: RefundFlow
+    disputes: DisputeFlow
+    checkout: CheckoutFlow
 
     def jobs(self) -> list[Job]:
         """What is due without a request: recovery, expiry, callbacks."""
-        return [*self.payments.jobs(), *self.callbacks.jobs(), *self.sources.jobs()]
+        return [
+            *self.payments.jobs(),
+            *self.callbacks.jobs(),
+            *self.sources.jobs(),
+            *self.refunds.jobs(),
+            *self.disputes.jobs(),
+            *self.checkout.jobs(),
+        ]
 
     async def close(self) -> None:
         await self.callbacks.close()
         await self.payments.close()
+        await self.refunds.close()
+        await self.disputes.close()
         await self.processors.close()
 
 
@@ -48,6 +63,8 @@ def build(settings: Settings, store: Store) -> Flows:
     processors = Processors({}, None)
     payments = PaymentFlow(store, processors, rules)
     sources = SourceFlow(store, processors, rules)
+    refunds = RefundFlow(store, processors, rules)
+    disputes = DisputeFlow(store, processors, rules)
 
     async def sources_told(callback: ProcessorCallback) -> bool:
         return await sources.refresh(callback.processor, callback.processor_ref or "")
@@ -57,10 +74,20 @@ def build(settings: Settings, store: Store) -> Flows:
         rules=rules,
         payments=payments,
         callbacks=CallbackFlow(
-            store, processors, {CallbackKind.CHARGE: payments.told, CallbackKind.SOURCE: sources_told}
+            store,
+            processors,
+            {
+                CallbackKind.CHARGE: payments.told,
+                CallbackKind.SOURCE: sources_told,
+                CallbackKind.REFUND: refunds.told,
+                CallbackKind.DISPUTE: disputes.told,
+            },
         ),
         sources=sources,
         customers=CustomerFlow(sources),
+        refunds=refunds,
+        disputes=disputes,
+        checkout=CheckoutFlow(store, payments, sources, rules),
     )
 
 

@@ -241,8 +241,8 @@ async def test_an_accepted_dispute_is_final(store: Store, flow: DisputeFlow, fak
     dispute = await reported(flow, fake, a_report(payment))
     assert (await accepted(flow, dispute)).status == "dispute_accepted"
     assert fake.told == [(dispute.processor_ref, "accepted")]
-    for later in ({"outcome": "won"}, {"stage": "pre_arbitration"}):
-        assert (await reported(flow, fake, a_report(payment, **later))).status == "dispute_accepted"
+    for later in (a_report(payment, outcome="won"), a_report(payment, stage="pre_arbitration")):
+        assert (await reported(flow, fake, later)).status == "dispute_accepted"
     with pytest.raises(TransitionNotAllowed) as no:
         await accepted(flow, dispute)
     assert (no.value.from_state, no.value.to_state) == ("dispute_accepted", "dispute_accepted")
@@ -313,6 +313,21 @@ async def test_an_answer_the_processor_did_not_take_is_given_again(
     assert (again.value.status, again.replayed) == ("dispute_challenged", True)
     with pytest.raises(IdempotencyKeyReused):
         await flow.answer(Answer(dispute.id, Asked.CHALLENGE, "another", "challenge_1"), BY)
+
+
+async def test_what_the_bank_has_decided_meanwhile_is_not_answered_any_more(
+    store: Store, flow: DisputeFlow, fake: Fake
+) -> None:
+    """The processor says no: the dispute is as the bank has it, and the evidence was never submitted."""
+    payment = await store.write(a_payment)
+    dispute = await reported(flow, fake, a_report(payment))
+    fake.disputes[dispute.processor_ref] = a_report(payment, outcome="lost")
+    fake.no = Refusal(ErrorCode.DISPUTE_NOT_CHALLENGEABLE, "The bank has decided.")
+    with pytest.raises(Refusal) as no:
+        await challenged(flow, dispute)
+    assert no.value.code is ErrorCode.DISPUTE_NOT_CHALLENGEABLE
+    stored = await _stored(store, dispute)
+    assert (stored.status, stored.asked, rows.evidence(stored)) == ("dispute_lost", None, [])
 
 
 async def test_a_processor_may_decide_at_once(store: Store, flow: DisputeFlow, fake: Fake) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -178,9 +179,8 @@ async def test_what_is_final_is_not_contradicted(store: Store) -> None:
     flow = refund_flow(store, fake)
     refund = (await flow.create(NewRefund(payment.id), BY)).value
     for state in (RefundState.PENDING, RefundState.FAILED, RefundState.SUCCEEDED):
-        after = await store.write(
-            lambda tx, state=state: apply(tx, refund.id, RefundAnswer(state, "re"), PAYMENT_RULES)
-        )
+        answer = RefundAnswer(state, "re")
+        after = await store.write(partial(apply, refund_id=refund.id, answer=answer, rules=PAYMENT_RULES))
         assert after == refund
     assert await now_is(store, payment) == (6_000, 0)
 

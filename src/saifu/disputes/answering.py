@@ -89,6 +89,17 @@ def answered(tx: Tx, dispute_id: str, report: DisputeReport, rules: Rules) -> Di
     return opening.apply(tx, dispute.processor, report, rules) or dispute
 
 
+def refused(tx: Tx, dispute_id: str) -> Dispute:
+    """The processor did not take the answer: the dispute is as if it had not been asked."""
+    dispute = _held(tx, dispute_id)
+    if dispute.asked is None:
+        return dispute
+    submitted = rows.evidence(dispute)
+    kept = submitted[:-1] if dispute.asked == Asked.CHALLENGE else submitted
+    nothing = {"asked": None, "next_look_at": None, "evidence_json": orjson.dumps(kept).decode()}
+    return rows.save(tx, dispute, nothing)
+
+
 def _held(tx: Tx, dispute_id: str) -> Dispute:
     hold(tx, rows.existing(tx, dispute_id).payment_id)
     return rows.locked(tx, dispute_id)

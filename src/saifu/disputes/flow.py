@@ -1,6 +1,7 @@
 """Disputes between two transactions: whatever asks their processor, or tells it something (RELIABILITY §3.4)."""
 
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -12,8 +13,9 @@ from saifu.processors.contract import DisputeReport, OutcomeUnknown, Processor
 from saifu.processors.registry import Processors
 from saifu.refunds.held import hold
 from saifu.refunds.tasks import BATCH, Undisturbed, asked, each
+from saifu.refusals import Refusal
 from saifu.store import Origin, Store, Tx
-from saifu.tables import Dispute
+from saifu.tables import Dispute, ProcessorCallback
 
 from . import answering, moves, opening, rows
 from .answering import LOOK_AGAIN_AFTER, Answer, Asked
@@ -50,6 +52,19 @@ class DisputeFlow:
         report = await asked(processor.look_up_dispute(processor_ref), processor_ref)
         return None if report is None else await self.apply_report(processor_name, report)
 
+    async def told(self, callback: ProcessorCallback) -> None:
+        """Follow up a callback that names a dispute (S18).
+
+        Raises:
+            OutcomeUnknown: the processor does not say.
+        """
+        if callback.processor_ref is not None:
+            await self.look(callback.processor, callback.processor_ref)
+
+    async def close(self) -> None:
+        """Let what is under way finish."""
+        await self._undisturbed.close()
+
     async def apply_report(self, processor_name: str, report: DisputeReport) -> Dispute | None:
         """Open, raise or end a dispute as reported; None when it is about no payment of ours."""
         return await self._store.write(
@@ -71,7 +86,11 @@ class DisputeFlow:
         return Outcome(dispute, begun.replayed)
 
     async def _tell(self, dispute: Dispute) -> Dispute:
-        """Ask the processor what the merchant wants of it, and apply what it says."""
+        """Ask the processor what the merchant wants of it, and apply what it says.
+
+        Raises:
+            Refusal: the processor certainly did not do it; the dispute is then as the processor has it.
+        """
         processor = self._processors.named(dispute.processor)
         if processor is None:
             log.error("dispute_without_processor", object_id=dispute.id, processor=dispute.processor)
@@ -81,6 +100,10 @@ class DisputeFlow:
         except OutcomeUnknown:
             log.warning("dispute_answer_unknown", object_id=dispute.id)
             return dispute
+        except Refusal:
+            await self._store.write(lambda tx: answering.refused(tx, dispute.id))
+            await self.look(dispute.processor, dispute.processor_ref)
+            raise
         return await self._store.write(
             lambda tx: answering.answered(tx, dispute.id, report, self._rules.wallet)
         )
@@ -96,7 +119,8 @@ class DisputeFlow:
 
         dispute = await self._store.write(claim)
         if dispute is not None and dispute.asked is not None:
-            await self._tell(dispute)
+            with suppress(Refusal):
+                await self._tell(dispute)
 
     async def _expire_overdue(self, store: Store) -> Run:
         due = await store.read(lambda tx: rows.overdue(tx, BATCH))

@@ -94,8 +94,8 @@ def _ended(tx: Tx, held: Held, dispute: Dispute, report: DisputeReport, rules: R
     if end is None or dispute.status == end:
         return dispute
     way = way_to(DisputeStatus(dispute.status), end)
-    if not way:
-        log.warning("dispute_contradicted", object_id=dispute.id, status=end)
+    if not way and not (rows.is_out(dispute) and end is DisputeStatus.DISPUTE_LOST):
+        log.error("dispute_contradicted", object_id=dispute.id, status=end)
     for status in way:
         dispute = moves.go(tx, held, dispute, status, rules)
     return dispute

@@ -16,7 +16,7 @@ from saifu.statements import any_of
 from saifu.store import Tx
 from saifu.tables import Dispute, Instant
 
-from .transitions import DisputeStage, DisputeStatus, is_open, money_is_out, status_at
+from .transitions import DisputeStage, DisputeStatus, money_is_out, status_at
 
 _TABLE = Dispute.__table__  # type: ignore[attr-defined]
 _COLUMNS = (
@@ -38,14 +38,6 @@ _OF_PAYMENTS = (
     select(Dispute)
     .where(any_of(col(Dispute.payment_id), "payment_ids"))
     .order_by(col(Dispute.created_at), col(Dispute.id))
-)
-_UNDECIDED_OF_CUSTOMER = (
-    select(Dispute)
-    .where(
-        col(Dispute.customer_id) == bindparam("customer_id"),
-        col(Dispute.status).in_([DisputeStatus.DISPUTE_OPENED, DisputeStatus.DISPUTE_CHALLENGED]),
-    )
-    .limit(bindparam("batch", type_=Integer))
 )
 _NOW = bindparam("as_of", type_=Instant())
 _LATE = (
@@ -141,12 +133,6 @@ def of_payments(tx: Tx, payment_ids: Iterable[str]) -> dict[str, list[Dispute]]:
     for dispute in tx.all(_OF_PAYMENTS, payment_ids=list(found)):
         found[dispute.payment_id].append(dispute)
     return found
-
-
-def any_open(tx: Tx, customer_id: str) -> bool:
-    """Whether a dispute of this customer's is still to be decided (CU51)."""
-    undecided = tx.all(_UNDECIDED_OF_CUSTOMER, customer_id=customer_id, batch=100)
-    return any(is_open(status_of(dispute, tx.now)) for dispute in undecided)
 
 
 def overdue(tx: Tx, batch: int) -> list[str]:

@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from saifu import events, locks, wallets
+from saifu.checkout import settled as checkouts
 from saifu.clock import rfc3339
 from saifu.documents import issuing
 from saifu.ledger.entries import EntryType, Funding
@@ -19,6 +20,7 @@ from saifu.ledger.lots import refill
 from saifu.posting import Posting
 from saifu.processors.contract import ChargeAnswer, ChargeState
 from saifu.processors.declines import DeclineCode
+from saifu.refunds import settling as refunds
 from saifu.sources import charging
 from saifu.sources import rows as source_rows
 from saifu.store import Tx
@@ -111,6 +113,9 @@ def moved(tx: Tx, now: Held, to: PaymentStatus, learned: Mapping[str, Any], rule
         _announce(tx, payment)
     if to is PaymentStatus.SUCCEEDED:
         issuing.paid(tx, payment, rules)
+    if to in UNPAID or to is PaymentStatus.SUCCEEDED:
+        refunds.payment_settled(tx, payment, rules)
+    checkouts.payment_settled(tx, payment)
     return payment
 
 

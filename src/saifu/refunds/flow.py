@@ -1,5 +1,6 @@
 """Refunds between two transactions: what is sent to the processor, and asked of it when it was silent (PM29)."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -11,7 +12,7 @@ from saifu.payments.rules import PaymentRules
 from saifu.processors.contract import OutcomeUnknown, Processor, RefundAnswer, RefundOrder
 from saifu.processors.registry import Processors
 from saifu.store import Origin, Store, Tx
-from saifu.tables import Payment, Refund
+from saifu.tables import Payment, ProcessorCallback, Refund
 
 from . import begin, rows, settling, voiding
 from .begin import NewRefund
@@ -62,10 +63,26 @@ class RefundFlow:
     async def look(self, refund_id: str) -> Refund:
         """Ask the processor how a refund stands, and apply it: what callbacks and the recovery job ask for.
 
-        One that certainly never got there is sent again, under the same reference. A silent processor leaves the
-        refund as it is.
+        One that certainly never got there is sent again, under the same reference.
+
+        Raises:
+            Refusal: NOT_FOUND.
+            OutcomeUnknown: the processor does not say; the refund stays as it is.
         """
         return await self._undisturbed.run(self._look(refund_id))
+
+    async def told(self, callback: ProcessorCallback) -> None:
+        """Follow up a callback that names a refund by our reference; any other is none of ours (S18).
+
+        Raises:
+            OutcomeUnknown: the processor does not say.
+        """
+        if callback.reference is not None:
+            await self.look(callback.reference)
+
+    async def close(self) -> None:
+        """Let what is under way finish."""
+        await self._undisturbed.close()
 
     async def _create(self, new: NewRefund, origin: Origin) -> Outcome[Refund]:
         begun = await self._store.write(lambda tx: begin.begin(tx, new, self._rules), origin)
@@ -90,13 +107,9 @@ class RefundFlow:
         processor, order = await self._asking(refund)
         if processor is None:
             return refund
-        try:
-            answer = await asked(processor.look_up_refund(order), refund.id)
-            if answer is None:
-                answer = await asked(processor.refund(order), refund.id)
-        except OutcomeUnknown:
-            log.warning("refund_outcome_unknown", object_id=refund.id)
-            return refund
+        answer = await asked(processor.look_up_refund(order), refund.id)
+        if answer is None:
+            answer = await asked(processor.refund(order), refund.id)
         return await self._apply(refund.id, answer)
 
     async def _apply(self, refund_id: str, answer: RefundAnswer) -> Refund:
@@ -116,7 +129,8 @@ class RefundFlow:
 
     async def _look_if_mine(self, refund_id: str) -> None:
         if await self._store.write(lambda tx: _claimed(tx, refund_id)):
-            await self._look(refund_id)
+            with suppress(OutcomeUnknown):
+                await self._look(refund_id)
             await self._store.write(lambda tx: _review(tx, refund_id))
 
 

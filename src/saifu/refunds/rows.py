@@ -59,11 +59,6 @@ _OF_PAYMENTS = (
     .where(any_of(col(Refund.payment_id), "payment_ids"))
     .order_by(col(Refund.created_at), col(Refund.id))
 )
-_PENDING_OF_CUSTOMER = (
-    select(col(Refund.id))
-    .where(col(Refund.customer_id) == bindparam("customer_id"), col(Refund.status) == RefundStatus.PENDING)
-    .limit(1)
-)
 _DUE = (
     select(col(Refund.id))
     .where(col(Refund.next_look_at) <= bindparam("now", type_=Instant()))
@@ -150,11 +145,6 @@ def shares(refund: Refund) -> Shares:
 def items(refund: Refund) -> list[ItemRefund]:
     """What of which lines it returns; empty when it was of a sum."""
     return [ItemRefund(each["id"], each["amount"], each["tax"]) for each in orjson.loads(refund.items_json)]
-
-
-def any_pending(tx: Tx, customer_id: str) -> bool:
-    """Whether money of this customer's is on its way back (CU51)."""
-    return tx.first(_PENDING_OF_CUSTOMER, customer_id=customer_id) is not None
 
 
 def due(tx: Tx, batch: int) -> list[str]:

@@ -8,12 +8,14 @@ import structlog
 
 from saifu.jobs import Run
 from saifu.processors.contract import OutcomeUnknown
+from saifu.refusals import Refusal
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 CALL_TIMEOUT_S = 50.0
 """How long one call to a processor may take: less than the minute after which a job takes over."""
+CLOSE_WITHIN_S = 10.0
 SIDE_BY_SIDE = 8
 BATCH = 200
 
@@ -35,17 +37,23 @@ class Undisturbed:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
+    async def close(self) -> None:
+        """Let what is under way finish; what does not is found by the job of whoever comes next."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=CLOSE_WITHIN_S)
+
 
 async def asked(call: Awaitable[T], object_id: str) -> T:
     """What a processor answers.
 
     Raises:
         OutcomeUnknown: whatever kept its answer from us.
+        Refusal: it certainly did not do what it was asked to.
     """
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             return await call
-    except OutcomeUnknown:
+    except (OutcomeUnknown, Refusal):
         raise
     except TimeoutError as fault:
         raise OutcomeUnknown("no answer in time") from fault

@@ -39,7 +39,8 @@ def test_no_order_of_refunds_returns_more_to_anybody_than_was_paid(
     source: int, wallet: int, amounts: list[int]
 ) -> None:
     """PM43, W58: each part is bounded by itself."""
-    paid, given_back = Shares(source, wallet), []
+    paid = Shares(source, wallet)
+    given_back: list[Shares] = []
     for amount in amounts:
         rest = left(paid, given_back)
         if amount <= rest.total_minor:
