@@ -60,6 +60,7 @@ class BadUserInput(TopLevelError):
 class CallerKind(StrEnum):
     API_KEY = "API_KEY"
     CUSTOMER_SESSION = "CUSTOMER_SESSION"
+    CHECKOUT = "CHECKOUT"
 
 
 SESSION_SCOPES = frozenset(
@@ -82,9 +83,10 @@ class Caller:
     """The holder of a credential.
 
     Attributes:
-        id: the id of the API key or of the customer session.
+        id: the id of the API key, of the customer session, or of the one checkout session that is seen.
         scopes: as given to the key; a session has none of its own.
-        customer_id: the one customer a session sees; None for an API key, which sees all.
+        customer_id: the one customer a session sees; None for an API key, which sees all, and for a checkout's
+            token, which sees none.
     """
 
     kind: CallerKind
@@ -99,6 +101,10 @@ class Caller:
     def is_session(self) -> bool:
         return self.kind is CallerKind.CUSTOMER_SESSION
 
+    @property
+    def is_checkout(self) -> bool:
+        return self.kind is CallerKind.CHECKOUT
+
     def may(self, scope: Scope) -> bool:
         """Whether the credential reaches so far, by its own scopes or by what they imply."""
         if self.is_session:
@@ -111,6 +117,8 @@ class Caller:
     def actor(self) -> Actor:
         if self.customer_id is not None:
             return Actor(ActorType.CUSTOMER, self.customer_id)
+        if self.is_checkout:
+            return Actor(ActorType.CHECKOUT, self.id)
         return Actor(ActorType.API_KEY, self.id)
 
 
@@ -151,6 +159,8 @@ class Context:
 
     def sees(self, customer_id: str | None) -> bool:
         """Whether what belongs to this customer (None: to the business) is there at all for the caller (A41)."""
+        if self.caller.is_checkout:
+            return False
         return self.caller.customer_id is None or self.caller.customer_id == customer_id
 
     def narrowed(self, customer_id: str | None) -> str | None:

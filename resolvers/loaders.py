@@ -16,7 +16,17 @@ from saifu import lookup, wallet_views
 from saifu.paging import Listing, Order, Page, Window
 from saifu.payments import rows as payment_rows
 from saifu.store import Tx
-from saifu.tables import ApiKey, AuditRecord, Customer, CustomerSession, Event, LedgerEntry, Lot, Payment
+from saifu.tables import (
+    ApiKey,
+    AuditRecord,
+    CheckoutSession,
+    Customer,
+    CustomerSession,
+    Event,
+    LedgerEntry,
+    Lot,
+    Payment,
+)
 
 if TYPE_CHECKING:
     from .context import Context
@@ -61,6 +71,15 @@ class Loaders:
         return self._by_id(Lot)
 
     @cached_property
+    def sources(self) -> DataLoader[str, Source | None]:
+        return self._by_id(Source)
+
+    @cached_property
+    def default_sources(self) -> DataLoader[str, Source | None]:
+        """The default source of each customer that has one."""
+        return self._loader(source_rows.defaults)
+
+    @cached_property
     def events(self) -> DataLoader[str, Event | None]:
         return self._by_id(Event)
 
@@ -75,6 +94,10 @@ class Loaders:
     @cached_property
     def audit_records(self) -> DataLoader[str, AuditRecord | None]:
         return self._by_id(AuditRecord)
+
+    @cached_property
+    def checkout_sessions(self) -> DataLoader[str, CheckoutSession | None]:
+        return self._by_id(CheckoutSession)
 
     @cached_property
     def payments(self) -> DataLoader[str, Payment | None]:

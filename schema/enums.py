@@ -143,6 +143,7 @@ described(
     {
         ActorType.API_KEY: "The holder of an API key.",
         ActorType.CUSTOMER: "A customer, through a session.",
+        ActorType.CHECKOUT: "Whoever has the link of a checkout session.",
         ActorType.SYSTEM: "The gateway itself, such as when funds expire.",
     },
 )
@@ -175,6 +176,7 @@ described(
     {
         CallerKind.API_KEY: "A secret key of the business.",
         CallerKind.CUSTOMER_SESSION: "A short-lived session that sees one customer.",
+        CallerKind.CHECKOUT: "The token of a checkout page's link, which sees that one checkout session.",
     },
 )
 

@@ -19,7 +19,9 @@ from .inputs import (
     LotUpdateExpiryInput,
     WalletUpdateInput,
 )
+from .mutation_checkout import CheckoutMutations
 from .mutation_payments import PaymentMutations
+from .mutation_sources import SourceMutations
 from .outcome import answering
 from .payloads import ASKED, Answer
 from .types import Customer, CustomerSession, LedgerEntry, Lot, Wallet
@@ -103,7 +105,7 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation(PaymentMutations):
+class Mutation(PaymentMutations, CheckoutMutations):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
         "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`."

@@ -14,7 +14,9 @@ from saifu.wallet_reports import Period
 from .connections import After, Before, Connection, First, Last, Paging, connect, order_of
 from .enums import CreationOrder, CustomerOrder, EventOrder, EventType, Granularity
 from .inputs import AuditLogFilter, CustomerFilterInput, EventFilter
+from .query_checkout import CheckoutQueries
 from .query_payments import PaymentQueries
+from .query_sources import SourceQueries
 from .reports import BalanceTrend, Cut, From, LedgerVerification, SpendReport, Timezone, To, TrialBalance
 from .types import (
     AnyCurrency,
@@ -52,7 +54,7 @@ class Operation:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(PaymentQueries):
+class Query(PaymentQueries, CheckoutQueries):
     @strawberry.field(
         description="Any object by its id; null when there is none or the caller may not see it (A2, A27)."
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import streams
+from resolvers import checkout, streams
 from saifu.feed import GapReason
 from saifu.tables import Event as EventRow
 
@@ -15,6 +15,7 @@ from .described import described
 from .inputs import EventFilter
 from .scalars import Currency, Cursor
 from .types import Event, LedgerEntry, Wallet
+from .types_checkout import CheckoutSession
 from .values import Info, Money
 
 T = TypeVar("T")
@@ -86,6 +87,25 @@ class WalletChange:
         return cls(cursor=Cursor(change.cursor), row=change.entry)
 
 
+@strawberry.type(
+    description="A checkout session as it is, when the stream begins, and then after everything that happened "
+    "to it or to a payment made from it. Never older than the event at `cursor`."
+)
+class CheckoutSessionChange:
+    cursor: Cursor = strawberry.field(
+        description="Keep it: a stream that begins `after` it goes on with the next change."
+    )
+    row: Private[Any]
+
+    @strawberry.field(description="The session.")
+    def checkout_session(self, info: Info) -> CheckoutSession:
+        return CheckoutSession.of(self.row, info.context)
+
+    @classmethod
+    def of(cls, now: checkout.SessionNow) -> "CheckoutSessionChange":
+        return cls(cursor=Cursor(now.cursor), row=now.session)
+
+
 EventMessage = Annotated[
     Event | StreamGap | StreamReady,
     strawberry.union("EventMessage", description="What a stream of events says."),
@@ -93,6 +113,10 @@ EventMessage = Annotated[
 WalletBalanceMessage = Annotated[
     WalletSnapshot | WalletChange | StreamGap,
     strawberry.union("WalletBalanceMessage", description="What a stream of wallets says."),
+]
+CheckoutSessionMessage = Annotated[
+    CheckoutSessionChange | StreamGap,
+    strawberry.union("CheckoutSessionMessage", description="What a stream of a checkout session says."),
 ]
 After = Annotated[
     Cursor | None,
@@ -142,6 +166,12 @@ def _wallet_message(message: streams.Snapshot | streams.Change | streams.Gap) ->
             return _change(message.entry, message)
         case streams.Gap():
             return StreamGap.of(message)
+
+
+def _checkout_message(message: checkout.SessionNow | streams.Gap) -> Any:
+    if isinstance(message, streams.Gap):
+        return StreamGap.of(message)
+    return CheckoutSessionChange.of(message)
 
 
 async def _shown(messages: AsyncGenerator[T, None], show: Callable[[T], Any]) -> AsyncGenerator[Any, None]:
@@ -204,3 +234,16 @@ class Subscription:
         after: After = None,
     ) -> AsyncGenerator[EventMessage, None]:
         return _shown(await streams.balance_low(info.context, after, customer_id), _event_message)
+
+    @strawberry.subscription(
+        description="A checkout session as it is, then after everything that happens to it or to its payments (A53). "
+        "With `after` what happened since that cursor comes instead of the first. Needs `PAYMENTS_READ`, or the token "
+        "of its link. Errors: `BAD_USER_INPUT` for an unusable cursor or an unknown session, `FORBIDDEN`."
+    )
+    async def checkout_session_updated(
+        self,
+        info: Info,
+        id: Annotated[ID, strawberry.argument(description="Which session, `cks_…`.")],
+        after: After = None,
+    ) -> AsyncGenerator[CheckoutSessionMessage, None]:
+        return _shown(await checkout.updated(info.context, id, after), _checkout_message)

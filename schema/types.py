@@ -25,11 +25,14 @@ from .enums import (
     LotStatus,
     ReferenceType,
 )
+from .enums_sources import SourceOrder, SourceStatus, SourceType
 from .inputs import LedgerEntryFilter
 from .inputs_payments import PaymentFilter
 from .scalars import JSON, Currency, Cursor, Metadata
 from .types_admin import ApiKey, AuditRecord
+from .types_checkout import CheckoutSession
 from .types_payments import Payment
+from .types_sources import Source
 from .values import Actor, BillingAddress, Info, Money, NextExpiry, Node, OfBusiness
 
 LedgerOrder = Annotated[CreationOrder, strawberry.argument(description="How the list is sorted.")]
@@ -127,6 +130,40 @@ class Customer(Node, OfBusiness):
     ) -> "Connection[LedgerEntry] | None":
         listed = wallets.entries_of(info.context, self.id, currency, order_of(order_by), filters_of(filter))
         return await connect(info.context, listed, Paging(first, after, last, before), LedgerEntry.of)
+
+    @strawberry.field(
+        description="What can be charged, as far as it is attached, the newest attached first (SR55). Needs "
+        "`SOURCES_READ`, else null."
+    )
+    async def sources(
+        self,
+        info: Info,
+        type: Annotated[  # noqa: A002
+            SourceType | None, strawberry.argument(description="Only of this type; null for all.")
+        ] = None,
+        status: Annotated[
+            SourceStatus | None,
+            strawberry.argument(description="Only with this status; what is attached is `CHARGEABLE`."),
+        ] = None,
+        order_by: Annotated[
+            SourceOrder, strawberry.argument(description="How the list is sorted.")
+        ] = SourceOrder.ATTACHED_AT_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> "Connection[Source] | None":
+        wanted = status and status.value
+        listed = sources.of_customer(info.context, self.id, type, wanted, order_of(order_by))
+        return await connect(info.context, listed, Paging(first, after, last, before), Source.of)
+
+    @strawberry.field(
+        description="What is charged unless another source is named (SR50); null when nothing is attached, or without "
+        "`SOURCES_READ`."
+    )
+    async def default_source(self, info: Info) -> Source | None:
+        row = await sources.default_of(info.context, self.id)
+        return Source.of(row) if row else None
 
     @strawberry.field(
         description="What the customer paid, the newest first. Needs `PAYMENTS_READ`, else null."
@@ -476,12 +513,24 @@ _OF: Mapping[type, Callable[[Any, Context], Node]] = {
     tables.LedgerEntry: lambda row, _: LedgerEntry.of(row),
     tables.Lot: lambda row, ctx: Lot.of(row, ctx.clock.now()),
     tables.Payment: lambda row, _: Payment.of(row),
+    tables.CheckoutSession: CheckoutSession.of,
     tables.Event: lambda row, _: Event.of(row),
     tables.ApiKey: lambda row, _: ApiKey.of(row),
     tables.CustomerSession: lambda row, _: CustomerSession.of(row),
     tables.AuditRecord: lambda row, _: AuditRecord.of(row),
 }
-NODE_TYPES = (Customer, Wallet, LedgerEntry, Lot, Payment, Event, ApiKey, CustomerSession, AuditRecord)
+NODE_TYPES = (
+    Customer,
+    Wallet,
+    LedgerEntry,
+    Lot,
+    Payment,
+    CheckoutSession,
+    Event,
+    ApiKey,
+    CustomerSession,
+    AuditRecord,
+)
 
 
 def node_of(row: Any, ctx: Context) -> Node | None:

@@ -15,9 +15,10 @@ from sqlalchemy import bindparam, union_all
 from sqlmodel import col, select
 
 from . import keys, sessions
+from .checkout import tokens
 from .statements import any_of
 from .store import ActorType, Store, Tx
-from .tables import ApiKey, CustomerSession, Instant
+from .tables import ApiKey, CheckoutSession, CustomerSession, Instant
 from .tasks import cancelled
 
 log = structlog.get_logger(__name__)
@@ -34,7 +35,13 @@ _GOOD: Any = union_all(
         col(CustomerSession.revoked_at).is_(None),
         col(CustomerSession.expires_at) > bindparam("now", type_=Instant),
     ),
+    select(CheckoutSession.id).where(
+        any_of(col(CheckoutSession.id), "ids"),
+        col(CheckoutSession.expires_at) > bindparam("checkouts_since", type_=Instant),
+    ),
 )
+_TABLES = {sessions.PREFIX: "customer_session", tokens.PREFIX: "checkout_session"}
+"""Where a token is looked for, by how it begins; every other one is an API key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,9 @@ class Credential:
     """A key or a session that is good at the moment.
 
     Attributes:
-        scopes: those of a key; a session has none.
-        customer_id: the one customer a session is for; None for a key.
+        id: of the key or of the session; of a checkout page's link its checkout session.
+        scopes: those of a key; nobody else has any.
+        customer_id: the one customer a customer's session is for; None for all others.
     """
 
     type: ActorType
@@ -102,7 +110,7 @@ class Credentials:
         return credential
 
     async def _remembered(self, token: str) -> Credential | None:
-        table = "customer_session" if token.startswith("cs_") else "api_key"
+        table = _TABLES.get(token[:3], "api_key")
         revision = self._store.revision(table)
         if revision is None:
             return (await self._look_up(token))[0]
@@ -124,7 +132,12 @@ class Credentials:
 
     async def _look_up(self, token: str) -> tuple[Credential | None, datetime | None]:
         """Who it is, and when a session ends."""
-        if not token.startswith("cs_"):
+        if token.startswith(tokens.PREFIX):
+            checkout = await tokens.by_token(self._store, token)
+            if checkout is None:
+                return None, None
+            return Credential(ActorType.CHECKOUT, checkout.id), tokens.good_until(checkout)
+        if not token.startswith(sessions.PREFIX):
             key = await keys.by_secret(self._store, token)
             return (Credential(ActorType.API_KEY, key.id, keys.scopes_of(key)) if key else None), None
         session = await sessions.by_token(self._store, token)
@@ -171,4 +184,5 @@ class Credentials:
 
 
 def _good(tx: Tx, ids: list[str]) -> set[str]:
-    return {found[0] for found in tx.all(_GOOD, ids=ids, now=tx.now)}
+    good = tx.all(_GOOD, ids=ids, now=tx.now, checkouts_since=tx.now - tokens.STAYS)
+    return {found[0] for found in good}

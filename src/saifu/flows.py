@@ -4,7 +4,7 @@ A use case is a function of a `tx`; a flow is what stands around several of them
 two commits and never inside one (RELIABILITY §3.4).
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,9 @@ from .payments.callbacks import CallbackFlow
 from .payments.flow import PaymentFlow
 from .payments.rules import PaymentRules
 from .processors.contract import CallbackKind
+from .processors.installed import SIMULATOR, installed
 from .processors.registry import Processors
+from .processors.simulator import Simulator
 from .refunds.flow import RefundFlow
 from .settings import Settings
 from .sources.customer_flow import CustomerFlow
@@ -38,9 +40,16 @@ class Flows:
     disputes: DisputeFlow
     checkout: CheckoutFlow
 
+    @property
+    def simulator(self) -> Simulator | None:
+        """The bank that is played in test mode."""
+        found = self.processors.named(SIMULATOR)
+        return found if isinstance(found, Simulator) else None
+
     def jobs(self) -> list[Job]:
         """What is due without a request: recovery, expiry, callbacks."""
         return [
+            *([self.simulator.job(self._from_simulator)] if self.simulator else ()),
             *self.payments.jobs(),
             *self.callbacks.jobs(),
             *self.sources.jobs(),
@@ -48,6 +57,9 @@ class Flows:
             *self.disputes.jobs(),
             *self.checkout.jobs(),
         ]
+
+    async def _from_simulator(self, headers: Mapping[str, str], body: bytes) -> None:
+        await self.callbacks.receive(SIMULATOR, headers, body)
 
     async def close(self) -> None:
         await self.callbacks.close()
@@ -60,7 +72,7 @@ class Flows:
 def build(settings: Settings, store: Store) -> Flows:
     """The flows around a store, with the processors that the settings name."""
     rules = PaymentRules.of(settings)
-    processors = Processors({}, None)
+    processors = installed(settings, store)
     payments = PaymentFlow(store, processors, rules)
     sources = SourceFlow(store, processors, rules)
     refunds = RefundFlow(store, processors, rules)

@@ -37,7 +37,9 @@ _CARD_DIGITS = range(13, 20)
 _SECRETS = (
     # our own keys and session tokens, also where they are glued to what stands before; the prefix stays
     (re.compile(r"(sk_(?:test|live)_)[A-Za-z0-9_-]+"), rf"\1{REDACTED}"),
-    (re.compile(r"(cs_)[A-Za-z0-9_-]{16,}"), rf"\1{REDACTED}"),
+    (re.compile(r"(c[st]_|dt_)[A-Za-z0-9_-]{16,}"), rf"\1{REDACTED}"),
+    # the simulator's pages and tokens
+    (re.compile(r"(\b(?:pt|tok)_)[A-Za-z0-9_-]{16,}"), rf"\1{REDACTED}"),
     # the whole value of an Authorization header, however the header was printed
     (re.compile(r"""(?i)\b((?:proxy-)?authorization\W{1,6}(?:b['"])?)[^\r\n"',;}\]]+"""), rf"\1{REDACTED}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"), rf"\1 {REDACTED}"),

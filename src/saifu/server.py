@@ -24,6 +24,7 @@ from schema.outcome import dressed
 
 from . import flows, health, jobs, logs, migrations, retention, wakeups
 from .credentials import RECHECK_S, Credential, Credentials
+from .documents import pages as documents
 from .feed import Feed
 from .gateway.admission import Admission
 from .gateway.close_codes import UNAUTHORIZED
@@ -44,7 +45,9 @@ from .gateway.transport_ws import Manners
 from .gateway.view import View
 from .ids import prefix_of, request_id
 from .keys import Scope
+from .payments import callback_door
 from .posting import Rules
+from .processors.simulator import pages as simulator_pages
 from .refusals import Refusal
 from .settings import Settings, SettingsError
 from .store import ActorType, Store
@@ -130,7 +133,7 @@ class House:
 
     def sharing_key(self, context: Context) -> Hashable:
         caller = context.caller
-        return (caller.kind, caller.customer_id, caller.scopes)
+        return (caller.kind, caller.id if caller.is_checkout else caller.customer_id, caller.scopes)
 
     def check(self, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         check_texts(document, variables)
@@ -248,6 +251,7 @@ def build_app(
             Route("/health/live", live),
             Route("/health/ready", ready),
             Route("/metrics", metrics),
+            *_doors(house),
         ],
         middleware=[
             Middleware(
@@ -262,15 +266,25 @@ def build_app(
     )
 
 
+def _doors(house: House) -> list[Route]:
+    """For those who are no clients of the endpoint: processors that call back, and people with a browser."""
+    simulator = house.flows.simulator
+    return [
+        *callback_door.routes(house.flows.callbacks),
+        *documents.routes(house.store),
+        *(simulator_pages.routes(simulator) if simulator else ()),
+    ]
+
+
 async def _admit_with_a_key(request: Request, admission: Admission) -> None:
     """How much business is done is nobody else's business (A44), a customer's among them.
 
     Raises:
-        Rejected: UNAUTHENTICATED, FORBIDDEN for a customer's session, or RATE_LIMITED.
+        Rejected: UNAUTHENTICATED, FORBIDDEN for whoever has no key, or RATE_LIMITED.
     """
     given, client = request.headers.get("authorization"), request.scope.get("client")
     context: Context = await admission.admit(given, client, request.state.request_id)
-    if context.caller.is_session:
+    if context.caller.kind is not CallerKind.API_KEY:
         raise Rejected(403, "FORBIDDEN", "Metrics need an API key.")
 
 
@@ -328,5 +342,11 @@ def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 def _caller(credential: Credential) -> Caller:
-    kind = CallerKind.API_KEY if credential.type is ActorType.API_KEY else CallerKind.CUSTOMER_SESSION
-    return Caller(kind, credential.id, credential.scopes, credential.customer_id)
+    return Caller(_KINDS[credential.type], credential.id, credential.scopes, credential.customer_id)
+
+
+_KINDS = {
+    ActorType.API_KEY: CallerKind.API_KEY,
+    ActorType.CUSTOMER: CallerKind.CUSTOMER_SESSION,
+    ActorType.CHECKOUT: CallerKind.CHECKOUT,
+}

@@ -31,6 +31,7 @@ Ts = TypeVarTuple("Ts")
 class ActorType(StrEnum):
     API_KEY = "api_key"
     CUSTOMER = "customer"
+    CHECKOUT = "checkout"
     SYSTEM = "system"
 
 

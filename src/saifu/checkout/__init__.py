@@ -1,1 +1,1 @@
-"""Hosted checkout: sessions, and the page that somebody pays on (payments.md §8)."""
+"""Hosted checkout: sessions, what is paid from them, and the page that shows them (payments.md §8)."""

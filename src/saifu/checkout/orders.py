@@ -15,9 +15,7 @@ from .rows import Purpose
 from .totals import WHOLE_BPS, Line, Totals
 
 MOST_LINES = 20
-MOST_PIECES = 1_000_000
-LONGEST_NAME = 255
-LONGEST_DESCRIPTION = 500
+MOST_PIECES = 999_999
 CARD = "card"
 SEPA_DEBIT = "sepa_debit"
 OFFERED: Mapping[Purpose, Mapping[str, frozenset[str] | None]] = {
@@ -195,8 +193,8 @@ def _line(line: Line, number: int) -> Line:
 
     if not 1 <= line.quantity <= MOST_PIECES:
         raise invalid(f"A quantity is 1 to {MOST_PIECES}.", *here("quantity"))
-    if not 0 <= line.unit_minor <= MAX_ENTRY_MINOR:
-        raise invalid(f"A price is 0 to {MAX_ENTRY_MINOR} minor units.", *here("unitAmount"))
+    if not 1 <= line.unit_minor <= MAX_ENTRY_MINOR:
+        raise invalid(f"A price is 1 to {MAX_ENTRY_MINOR} minor units.", *here("unitAmount"))
     if not 0 <= line.tax_rate_bps <= WHOLE_BPS:
         raise invalid(f"A rate of tax is 0 to {WHOLE_BPS} hundredths of a percent.", *here("taxRateBps"))
     return replace(

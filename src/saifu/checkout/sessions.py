@@ -8,8 +8,7 @@ from datetime import timedelta
 
 import orjson
 
-from saifu import audit, events, locks
-from saifu.events import EventType
+from saifu import audit, locks
 from saifu.idempotency import once
 from saifu.ids import new_id
 from saifu.payments.rules import PaymentRules
@@ -17,7 +16,7 @@ from saifu.refusals import ErrorCode, Refusal
 from saifu.store import Tx
 from saifu.tables import CheckoutSession
 
-from . import payers, rows, tokens, totals
+from . import endings, payers, rows, tokens, totals
 from .orders import NewSession, well_formed
 from .rows import Status
 
@@ -64,27 +63,12 @@ def expire(tx: Tx, session_id: str, key: str | None = None) -> tuple[CheckoutSes
         if session.status == Status.COMPLETED:
             raise consumed()
         if session.status == Status.OPEN:
-            ended(tx, session)
+            endings.ended(tx, session)
             audit.record(tx, "checkoutSessionExpire", session.id, session.customer_id)
         return session.id
 
     done = once(tx, key, "checkoutSessionExpire", {"checkout_session_id": session_id}, do)
     return known(tx, done.object_id), done.replayed
-
-
-def ended(tx: Tx, session: CheckoutSession) -> CheckoutSession:
-    """Write down that an open session is over, unpaid (PM71). The caller holds its lock."""
-    after = rows.save(tx, session, {"status": Status.EXPIRED.value, "abandons_at": None})
-    events.append(tx, after.customer_id, EventType.CHECKOUT_EXPIRED, after.id, rows.snapshot(after))
-    return after
-
-
-def completed(tx: Tx, session: CheckoutSession, **changes: str | None) -> CheckoutSession:
-    """Write down that a session has done its work and is consumed (PM72). The caller holds its lock."""
-    done = {"status": Status.COMPLETED.value, "completed_at": tx.now, "abandons_at": None}
-    after = rows.save(tx, session, {**changes, **done})
-    events.append(tx, after.customer_id, EventType.CHECKOUT_COMPLETED, after.id, rows.snapshot(after))
-    return after
 
 
 def seen(tx: Tx, session_id: str) -> None:
@@ -100,13 +84,6 @@ def active(tx: Tx, session: CheckoutSession) -> dict[str, object]:
         "last_activity_at": tx.now,
         "abandons_at": None if session.abandonment_json else tx.now + ABANDONED_AFTER,
     }
-
-
-def forget(tx: Tx, session: CheckoutSession) -> None:
-    """Take the person out of a session (CU53); an open one ends. The caller holds its lock."""
-    if session.status == Status.OPEN:
-        session = ended(tx, session)
-    rows.save(tx, session, {"customer_json": "{}", "billing_json": None, "metadata_json": "{}"})
 
 
 def known(tx: Tx, session_id: str) -> CheckoutSession:
