@@ -52,12 +52,14 @@ def identity(order: PaymentOrder) -> dict[str, Any]:
         "purpose": str(order.purpose),
         "on_session": order.on_session or None,
         "retry_of": order.retry_of,
-        "lines": [_identity_of(line) for line in order.lines] or None,
+        "lines": _identity_of(order.lines),
     }
 
 
-def _identity_of(line: Line) -> list[Any]:
-    return [line.name, line.amount_minor, line.tax_minor, line.quantity]
+def _identity_of(lines: Sequence[Line]) -> list[list[int]] | None:
+    """What the lines cost; None where there is one, which the amount says all about."""
+    parts = [[line.amount_minor, line.tax_minor, line.quantity] for line in lines]
+    return parts if len(parts) > 1 or any(line.tax_minor for line in lines) else None
 
 
 def _lines(lines: Sequence[Line]) -> Sequence[Line]:

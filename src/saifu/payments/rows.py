@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, literal_column, update
 from sqlmodel import col, select
 
 from saifu.clock import rfc3339
@@ -32,7 +32,8 @@ _COLUMNS = (
 _BY_ID = select(Payment).where(col(Payment.id) == bindparam("payment_id"))
 _LOCKED = _BY_ID.with_for_update()
 _LIVE_FOR = select(Payment).where(
-    col(Payment.pays_for) == bindparam("pays_for"), col(Payment.status).not_in(["failed", "cancelled"])
+    col(Payment.pays_for) == bindparam("pays_for"),
+    col(Payment.status).not_in([literal_column("'failed'"), literal_column("'cancelled'")]),
 )
 _ATTEMPTS = (
     select(PaymentAttempt)
