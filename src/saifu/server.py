@@ -23,6 +23,7 @@ from schema.arguments import Asked, check_texts
 from schema.outcome import dressed
 
 from . import flows, health, jobs, logs, migrations, retention, wakeups
+from .checkout import pages as checkout_pages
 from .credentials import RECHECK_S, Credential, Credentials
 from .documents import pages as documents
 from .feed import Feed
@@ -273,6 +274,7 @@ def _doors(house: House) -> list[Route]:
         *callback_door.routes(house.flows.callbacks),
         *documents.routes(house.store),
         *(simulator_pages.routes(simulator) if simulator else ()),
+        *checkout_pages.routes(house.flows.checkout, house.settings, simulator, WEB / "checkout"),
     ]
 
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from saifu import locks
 from saifu.jobs import Job
+from saifu.payments.begin import Begun
 from saifu.payments.flow import PaymentFlow
 from saifu.payments.machine import PaymentStatus
 from saifu.payments.rules import PaymentRules
@@ -193,7 +194,7 @@ def _name(session: CheckoutSession, choice: Choice) -> str:
 
 def _start(
     session_id: str, choice: Choice, rules: PaymentRules, by: Made | None, return_url: str, tx: Tx
-) -> attempts.Begun:
+) -> Begun:
     return attempts.start(tx, session_id, choice, rules, by, return_url)
 
 
