@@ -7,6 +7,8 @@ from saifu.customers import CustomerChange, CustomerFilter, Identifier, NewCusto
 from saifu.idempotency import Outcome
 from saifu.keys import Scope
 from saifu.paging import Order
+from saifu.sources.given import Given
+from saifu.sources.switching import Choice
 from saifu.tables import Customer
 
 from .context import Context
@@ -43,7 +45,9 @@ def listed(ctx: Context, order: Order, wanted: CustomerFilter) -> Listed[Custome
     return Listed(customers.LISTING, order, filters, owner=ctx.caller.customer_id or "")
 
 
-async def create(ctx: Context, new: NewCustomer, key: str | None) -> Outcome[Customer]:
+async def create(ctx: Context, new: NewCustomer, source: Given | None, key: str | None) -> Outcome[Customer]:
+    if source is not None:
+        return await ctx.flows.customers.create(new, source, key, ctx.origin)
     currencies, test_mode = ctx.rules.currencies, ctx.settings.mode == "test"
     return await ctx.store.write(
         lambda tx: customers.create(tx, new, currencies, key, test_mode=test_mode), ctx.origin
@@ -51,11 +55,14 @@ async def create(ctx: Context, new: NewCustomer, key: str | None) -> Outcome[Cus
 
 
 async def update(
-    ctx: Context, customer_id: str, change: CustomerChange, key: str | None
+    ctx: Context, customer_id: str, change: CustomerChange, switch: Given | Choice | None, key: str | None
 ) -> Outcome[Customer]:
+    if isinstance(switch, Given):
+        return await ctx.flows.customers.update(customer_id, change, switch, key, ctx.origin)
     test_mode = ctx.settings.mode == "test"
     return await ctx.store.write(
-        lambda tx: customers.update(tx, customer_id, change, key, test_mode=test_mode), ctx.origin
+        lambda tx: customers.update(tx, customer_id, change, key, test_mode=test_mode, switch=switch),
+        ctx.origin,
     )
 
 

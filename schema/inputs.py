@@ -10,6 +10,9 @@ from strawberry import ID, UNSET
 from saifu import fields, sessions
 from saifu.customers import CustomerChange, CustomerFilter, Identifier, NewCustomer
 from saifu.manual_entries import ManualEntry
+from saifu.refusals import invalid
+from saifu.sources.given import Given
+from saifu.sources.switching import Choice
 
 from .enums import EntryType, EventType, Funding, LedgerEntryType, Locale, Scope
 from .scalars import Currency, Metadata, MinorUnits
@@ -53,7 +56,15 @@ class CustomerCreateInput:
     billing_address: BillingAddressInput | None = strawberry.field(
         default=None, description="The default billing address."
     )
+    source: str | None = strawberry.field(
+        default=None,
+        description="The first source, which becomes the default: the id of one, `src_…`, or a token (CU9). If it "
+        "cannot be attached, nothing is created.",
+    )
     idempotency_key: str | None = _key()
+
+    def given(self) -> Given | None:
+        return None if self.source is None else Given.of(self.source)
 
     def customer(self) -> NewCustomer:
         return NewCustomer(
@@ -81,11 +92,35 @@ class CustomerUpdateInput:
     billing_address: BillingAddressInput | None = strawberry.field(
         default=UNSET, description="A new address as a whole; null removes it."
     )
+    source: str | None = strawberry.field(
+        default=None,
+        description="A new default source: the id of one, `src_…`, or a token. It is attached, and the old default is "
+        "detached (SR40). Not together with `defaultSource`.",
+    )
+    default_source: ID | None = strawberry.field(
+        default=UNSET,
+        description="Which of the attached sources is the default; the old one stays attached (SR51). Null only while "
+        "nothing is attached.",
+    )
     expected_version: int | None = strawberry.field(
         default=None,
         description="Change only if the customer is still at this version, else `STALE_VERSION`.",
     )
     idempotency_key: str | None = _key()
+
+    def switch(self) -> Given | Choice | None:
+        """What is to become of the default source (CU25).
+
+        Raises:
+            Refusal: INVALID_REQUEST_PARAMETERS, both were sent.
+        """
+        if self.source is not None and self.default_source is not UNSET:
+            raise invalid(
+                "A new source and another default are two changes: send one of them.", "defaultSource"
+            )
+        if self.source is not None:
+            return Given.of(self.source)
+        return None if self.default_source is UNSET else Choice(self.default_source)
 
     def change(self) -> CustomerChange:
         address, locale = self.billing_address, self.preferred_locale

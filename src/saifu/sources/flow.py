@@ -22,7 +22,7 @@ from saifu.refusals import Refusal
 from saifu.store import Origin, Store, Tx, Work, settled
 from saifu.tables import Source
 
-from . import attaching, changing, completing, creating, rows, upkeep, velocity
+from . import attaching, changing, completing, creating, defaults, rows, upkeep, velocity
 from .asked import NewSource, checked
 from .creating import Begun, Made
 from .given import Given, reference
@@ -61,15 +61,21 @@ class SourceFlow:
         origin: Origin,
         *,
         reject_duplicates: bool = False,
+        make_default: bool = False,
     ) -> Outcome[Source]:
         """Attach a source, or what a token becomes, to a customer (SR30-SR39).
+
+        Args:
+            make_default: it becomes the default also where there is one, which then stays attached (SR51).
 
         Raises:
             Declined: the check of the instrument failed (SR35).
             Refusal: what `attaching.refuse` and the processor say; TOO_MANY_REQUESTS (SR98).
             IdempotencyKeyReused: the key belongs to another request.
         """
-        return await whole(self._attach(customer_id, given, key, origin, reject_duplicates))
+        return await whole(
+            self._attach(customer_id, given, key, origin, Wish(reject_duplicates, make_default))
+        )
 
     async def detach(
         self, customer_id: str, source_id: str, key: str | None, origin: Origin
@@ -159,16 +165,20 @@ class SourceFlow:
         return await processor.create_source(order)
 
     async def _attach(
-        self, customer_id: str, given: Given, key: str | None, origin: Origin, reject_duplicates: bool
+        self, customer_id: str, given: Given, key: str | None, origin: Origin, wish: "Wish"
     ) -> Outcome[Source]:
-        request = {"customer_id": customer_id, "source": given.text}
+        request = {
+            "customer_id": customer_id,
+            "source": given.text,
+            "make_default": wish.make_default or None,
+        }
 
         def look(tx: Tx) -> tuple[Source | None, Source | None]:
             customer = locks.lock(tx, customer_id)
             done = _row(tx, idempotency.earlier(tx, key, "sourceAttach", request))
             source = given.row(tx)
             if done is None and (source is None or source.customer_id != customer_id):
-                attaching.refuse(tx, customer, source, reject_duplicates=reject_duplicates)
+                attaching.refuse(tx, customer, source, reject_duplicates=wish.reject_duplicates)
             return done, source
 
         done, source = await self.store.write(look, origin)
@@ -186,7 +196,7 @@ class SourceFlow:
                 key,
                 "sourceAttach",
                 request,
-                partial(_attached, tx, customer_id, proven, reject_duplicates),
+                partial(_attached, tx, customer_id, proven, wish),
             )
             return Outcome(rows.locked(tx, done.object_id), done.replayed)
 
@@ -258,9 +268,21 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
     return await settled(asyncio.ensure_future(work))
 
 
-def _attached(tx: Tx, customer_id: str, proven: Proven, reject_duplicates: bool) -> str:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a source is to be attached."""
+
+    reject_duplicates: bool = False
+    make_default: bool = False
+
+
+def _attached(tx: Tx, customer_id: str, proven: Proven, wish: Wish) -> str:
     customer = locks.lock(tx, customer_id)
-    source = attaching.attach_in(tx, customer, proven.row(tx), reject_duplicates=reject_duplicates)
+    source = attaching.attach_in(tx, customer, proven.row(tx), reject_duplicates=wish.reject_duplicates)
+    if wish.make_default:
+        before, after = defaults.choose(tx, customer, source.id)
+        if before != after:
+            defaults.tell(tx, customer, before, after)
     proven.remember(tx, customer_id)
     audit.record(tx, "sourceAttach", source.id, customer_id)
     return source.id
