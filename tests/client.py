@@ -110,14 +110,16 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def served(app: Starlette, settings: Settings, narrow: bool = False) -> AsyncIterator[Served]:
-    """Serve an application on a free port in the running loop; `narrow` with small buffers for sending."""
+async def served(
+    app: Starlette, settings: Settings, narrow: bool = False, port: int = 0
+) -> AsyncIterator[Served]:
+    """Serve an application in the running loop, on a free port or that one; `narrow` with small buffers for sending."""
     from saifu.server import configuration
 
     listener = sockets.socket()
     if narrow:
         listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, 16_384)
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", port))
     server = _Quiet(configuration(app, settings))
     task = asyncio.create_task(server.serve([listener]))
     while not server.started:

@@ -15,6 +15,7 @@ from saifu.settings import Settings
 from saifu.store import Store, Tx, open_store
 from tests.client import Api, Served, Socket, served
 from tests.databases import SERVER, copy_of, template
+from tests.gateway import free_port
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -95,7 +96,9 @@ async def server(settings: Settings, installed: Store) -> AsyncIterator[Served]:
     """The gateway behind a real port, in this test's own loop."""
     from saifu.server import build_app
 
-    async with served(build_app(settings, store=installed), settings) as running:
+    port = free_port()  # chosen first, since links on pages name it
+    settings = settings.model_copy(update={"public_url": f"http://127.0.0.1:{port}"})
+    async with served(build_app(settings, store=installed), settings, port=port) as running:
         yield running
 
 

@@ -88,7 +88,10 @@ async def _serve(settings: Settings, listener: socket.socket, *, demo: bool, job
         await _filled(settings)
     async with database.opened(settings) as store:
         secret = await store.write(lambda tx: _first_key(tx, settings))
-        _greet(settings, _address(settings.host, listener), secret)
+        address = _address(settings.host, listener)
+        _greet(settings, address, secret)
+        # Links to pages lead to where it really listens, whatever port that came to be.
+        settings = settings.model_copy(update={"public_url": settings.public_url or address})
         server = Server(configuration(build_app(settings, store=store, jobs=jobs), settings))
         # What is here now stays as long as the process: there is no garbage in it to be looked for again and again.
         gc.collect()

@@ -273,6 +273,12 @@ class Settings(BaseSettings):
     )
 
     @property
+    def base_url(self) -> str:
+        """Where customers' browsers find the gateway, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+    @property
     def shows_explorer(self) -> bool:
         return self.explorer == "on" or (self.explorer == "auto" and self.mode == "test")
 

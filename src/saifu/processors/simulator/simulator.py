@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
-from urllib.parse import urljoin
 
 import structlog
 
@@ -235,7 +234,7 @@ class Simulator:
         return charges.answer(row, self._now, url)
 
     def _page_url(self, token: str) -> str:
-        return urljoin(self._public_url, PAGES + token)
+        return f"{self._public_url}{PAGES}{token}"
 
 
 def _open_dispute(tx: Tx, house: House, reference: str, disputed: Disputed) -> DisputeReport:
