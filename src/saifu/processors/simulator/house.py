@@ -14,6 +14,9 @@ from sqlmodel import col, select
 from saifu.store import Tx
 from saifu.tables import Instant, SimulatorHouse
 
+PAGE_PREFIX = "pt_"
+"""By which logs know the token of a page, and leave it out."""
+
 _ONLY = 1
 _SECRET_BYTES = 32
 _NAME_LETTERS = 26
@@ -54,7 +57,7 @@ class House:
 
     def page_token(self, reference: str) -> str:
         """The secret in the address of a page: 256 bits that can be made again and are stored only as a hash."""
-        return base64.urlsafe_b64encode(self._digest("page", reference)).decode().rstrip("=")
+        return PAGE_PREFIX + base64.urlsafe_b64encode(self._digest("page", reference)).decode().rstrip("=")
 
     def signature(self, timestamp: int, body: bytes) -> str:
         """Of a callback: over `timestamp.body` (S18)."""
