@@ -71,6 +71,6 @@ def a_refund(tx: Tx, payment: Payment, source: int = 0, wallet: int = 0, **colum
 
 
 def _nothing(model: type[SQLModel]) -> dict[str, Any]:
-    """Null wherever a column may be null, and else 0."""
+    """Null wherever a column may be null, and else nothing of its kind: 0, false, an empty text."""
     columns = model.__table__.columns  # type: ignore[attr-defined]
-    return {column.key: None if column.nullable else 0 for column in columns}
+    return {column.key: None if column.nullable else column.type.python_type() for column in columns}

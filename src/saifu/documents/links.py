@@ -89,10 +89,20 @@ def revoke(tx: Tx, document_id: str, key: str | None) -> tuple[Document, bool]:
 
 
 def existing(tx: Tx, document_id: str) -> Document:
+    """An invoice or a receipt.
+
+    Raises:
+        Refusal: NOT_FOUND.
+    """
     found = find(tx, document_id) if storable(document_id) else None
     if found is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such document.", ("input", "documentId"))
+        raise unknown()
     return found
+
+
+def unknown() -> Refusal:
+    """The refusal of a document that is not there, or not there for whoever asks."""
+    return Refusal(ErrorCode.NOT_FOUND, "There is no such document.", ("input", "documentId"))
 
 
 async def opened(store: Store, token: str) -> Content | None:

@@ -1,7 +1,9 @@
 """Documents as they are found again: by id, by what they are about, and as lists."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import bindparam
-from sqlmodel import col
+from sqlmodel import col, select
 
 from saifu import lookup
 from saifu.ids import prefix_of
@@ -25,13 +27,12 @@ INVOICES: Listing[Invoice] = Listing(
 )
 """Invoices; a customer's are read beside those of others."""
 
-RECEIPTS: Listing[Receipt] = Listing(
-    Receipt,
-    orders={"CREATED_AT": [col(Receipt.issued_at), col(Receipt.id)]},
-    filters={},
-    parent=col(Receipt.payment_id),
+_INVOICES_OF = select(Invoice).where(any_of(col(Invoice.payment_id), "payment_ids"))
+_RECEIPTS_OF = (
+    select(Receipt)
+    .where(any_of(col(Receipt.payment_id), "payment_ids"))
+    .order_by(col(Receipt.payment_id), col(Receipt.issued_at), col(Receipt.id))
 )
-"""Receipts of a payment: of a top-up its own, and those of refunds."""
 
 
 def find(tx: Tx, document_id: str) -> Document | None:
@@ -43,3 +44,17 @@ def find(tx: Tx, document_id: str) -> Document | None:
             return lookup.by_ids(tx, Receipt, [document_id]).get(document_id)
         case _:
             return None
+
+
+def invoices_of(tx: Tx, payment_ids: Sequence[str]) -> dict[str, Invoice]:
+    """The invoices of payments; a payment that has none is not in the answer."""
+    rows = tx.all(_INVOICES_OF, payment_ids=list(payment_ids))
+    return {row.payment_id: row for row in rows if row.payment_id is not None}
+
+
+def receipts_of(tx: Tx, payment_ids: Sequence[str]) -> dict[str, list[Receipt]]:
+    """The receipts of payments and of their refunds, oldest first."""
+    found: dict[str, list[Receipt]] = {}
+    for row in tx.all(_RECEIPTS_OF, payment_ids=list(payment_ids)):
+        found.setdefault(row.payment_id, []).append(row)
+    return found
