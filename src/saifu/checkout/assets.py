@@ -40,8 +40,7 @@ class Asset:
         return "sha384-" + base64.b64encode(hashlib.sha384(self.content).digest()).decode()
 
     def answer(self) -> Response:
-        headers = {"cache-control": _FOR_EVER, "x-content-type-options": "nosniff"}
-        return Response(self.content, 200, headers, self.media_type)
+        return Response(self.content, 200, {"cache-control": _FOR_EVER}, self.media_type)
 
 
 @dataclass(frozen=True, slots=True)

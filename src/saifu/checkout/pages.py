@@ -281,7 +281,7 @@ class Pages:
         """To the page as it is now; `onward` goes on to the bank at once where that is what is next."""
         url = PATH + token + ("?go=1" if onward else "")
         return RedirectResponse(
-            url, _SEE_OTHER, {"referrer-policy": "no-referrer", "cache-control": "no-store"}
+            url, _SEE_OTHER, {"cache-control": "no-store"}
         )
 
 
