@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from strawberry.dataloader import DataLoader
 
 from saifu import lookup, wallet_views
+from saifu.documents import reading as documents
 from saifu.paging import Listing, Order, Page, Window
 from saifu.payments import rows as payment_rows
 from saifu.store import Tx
@@ -23,9 +24,11 @@ from saifu.tables import (
     Customer,
     CustomerSession,
     Event,
+    Invoice,
     LedgerEntry,
     Lot,
     Payment,
+    Receipt,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +110,24 @@ class Loaders:
     def payment_attempts(self) -> DataLoader[str, Any]:
         """Every call to a processor about a payment, oldest first."""
         return self._loader(payment_rows.attempts)
+
+    @cached_property
+    def invoices(self) -> DataLoader[str, Invoice | None]:
+        return self._by_id(Invoice)
+
+    @cached_property
+    def receipts(self) -> DataLoader[str, Receipt | None]:
+        return self._by_id(Receipt)
+
+    @cached_property
+    def invoices_of_payments(self) -> DataLoader[str, Any]:
+        """The invoice of a payment, by the payment's id."""
+        return self._loader(documents.invoices_of)
+
+    @cached_property
+    def receipts_of_payments(self) -> DataLoader[str, Any]:
+        """The receipts of a payment and of its refunds, by the payment's id."""
+        return self._loader(documents.receipts_of)
 
     @cached_property
     def wallets(self) -> DataLoader[tuple[str, str], Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from saifu.ids import PREFIXES, prefix_of, wallet_key
 from saifu.keys import Scope
 
-from . import audit, checkout, customers, events, keys, payments, sessions, wallets
+from . import audit, checkout, customers, documents, events, keys, payments, sessions, wallets
 from .context import BadUserInput, Context
 
 MOST_IDS = 100
@@ -36,6 +36,8 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
         "lot": _Kind(Scope.WALLETS_READ, wallets.lot),
         "pay": _Kind(Scope.PAYMENTS_READ, payments.one),
         "cks": _Kind(Scope.PAYMENTS_READ, checkout.one),
+        "inv": _Kind(Scope.PAYMENTS_READ, documents.invoice),
+        "rcp": _Kind(Scope.PAYMENTS_READ, documents.receipt),
         "evt": _Kind(Scope.EVENTS_READ, events.one),
         "key": _Kind(Scope.KEYS_READ, keys.one),
         "cse": _Kind(Scope.CUSTOMERS_READ, sessions.one),

@@ -20,6 +20,7 @@ from .inputs import (
     WalletUpdateInput,
 )
 from .mutation_checkout import CheckoutMutations
+from .mutation_documents import DocumentMutations
 from .mutation_payments import PaymentMutations
 from .mutation_sources import SourceMutations
 from .outcome import answering
@@ -105,7 +106,7 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation(PaymentMutations, CheckoutMutations):
+class Mutation(PaymentMutations, CheckoutMutations, DocumentMutations):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
         "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`."

@@ -15,6 +15,7 @@ from .connections import After, Before, Connection, First, Last, Paging, connect
 from .enums import CreationOrder, CustomerOrder, EventOrder, EventType, Granularity
 from .inputs import AuditLogFilter, CustomerFilterInput, EventFilter
 from .query_checkout import CheckoutQueries
+from .query_documents import DocumentQueries
 from .query_payments import PaymentQueries
 from .query_sources import SourceQueries
 from .reports import BalanceTrend, Cut, From, LedgerVerification, SpendReport, Timezone, To, TrialBalance
@@ -54,7 +55,7 @@ class Operation:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(PaymentQueries, CheckoutQueries):
+class Query(PaymentQueries, CheckoutQueries, DocumentQueries):
     @strawberry.field(
         description="Any object by its id; null when there is none or the caller may not see it (A2, A27)."
     )

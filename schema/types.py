@@ -8,7 +8,7 @@ import orjson
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import customers, events, lists, nodes, payments, wallets
+from resolvers import customers, documents, events, lists, nodes, payments, wallets
 from resolvers.context import Context
 from saifu import cursors, tables, wallet_views
 from saifu.events import API_VERSION
@@ -27,10 +27,12 @@ from .enums import (
 )
 from .enums_sources import SourceOrder, SourceStatus, SourceType
 from .inputs import LedgerEntryFilter
+from .inputs_documents import InvoiceFilter
 from .inputs_payments import PaymentFilter
 from .scalars import JSON, Currency, Cursor, Metadata
 from .types_admin import ApiKey, AuditRecord
 from .types_checkout import CheckoutSession
+from .types_documents import Invoice, Receipt
 from .types_payments import Payment
 from .types_sources import Source
 from .values import Actor, BillingAddress, Info, Money, NextExpiry, Node, OfBusiness
@@ -184,6 +186,25 @@ class Customer(Node, OfBusiness):
         lists.period(filters)
         listed = payments.of_customer(info.context, self.id, order_of(order_by), filters)
         return await connect(info.context, listed, Paging(first, after, last, before), Payment.of)
+
+    @strawberry.field(
+        description="The customer's invoices, the newest first. Needs `PAYMENTS_READ`, else null."
+    )
+    async def invoices(
+        self,
+        info: Info,
+        filter: Annotated[  # noqa: A002
+            InvoiceFilter | None, strawberry.argument(description="Which invoices; null for all.")
+        ] = None,
+        order_by: LedgerOrder = CreationOrder.CREATED_AT_DESC,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> "Connection[Invoice] | None":
+        asked = documents.filters(**filter.asked()) if filter else {}
+        listed = documents.of_customer(info.context, self.id, order_of(order_by), asked)
+        return await connect(info.context, listed, Paging(first, after, last, before), Invoice.of)
 
     @strawberry.field(
         description="What happened to the customer, the newest first. Needs `EVENTS_READ`, else null."
@@ -514,6 +535,8 @@ _OF: Mapping[type, Callable[[Any, Context], Node]] = {
     tables.Lot: lambda row, ctx: Lot.of(row, ctx.clock.now()),
     tables.Payment: lambda row, _: Payment.of(row),
     tables.CheckoutSession: CheckoutSession.of,
+    tables.Invoice: lambda row, _: Invoice.of(row),
+    tables.Receipt: lambda row, _: Receipt.of(row),
     tables.Event: lambda row, _: Event.of(row),
     tables.ApiKey: lambda row, _: ApiKey.of(row),
     tables.CustomerSession: lambda row, _: CustomerSession.of(row),
@@ -526,6 +549,8 @@ NODE_TYPES = (
     Lot,
     Payment,
     CheckoutSession,
+    Invoice,
+    Receipt,
     Event,
     ApiKey,
     CustomerSession,

@@ -7,7 +7,7 @@ import orjson
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import customers, payments
+from resolvers import customers, documents, payments
 from saifu import tables
 from saifu.payments import rows
 from saifu.processors.declines import DECLINES, DeclineCode, DeclineType
@@ -18,6 +18,7 @@ from .values import BillingAddress, Info, Money, Node, OfBusiness
 
 if TYPE_CHECKING:
     from .types import Customer
+    from .types_documents import Invoice, Receipt
 
 
 @strawberry.type(description="A code of `declineCodes`, and how it is to be taken (PM30).")
@@ -296,6 +297,21 @@ class Payment(Node, OfBusiness):
 
         row = await customers.gated(info.context, self.customer_id) if self.customer_id else None
         return Customer.of(row) if row else None
+
+    @strawberry.field(
+        description="Its invoice, as soon as it has succeeded; null of a top-up, which has a receipt (PM60)."
+    )
+    async def invoice(self, info: Info) -> Annotated["Invoice", strawberry.lazy(".types_documents")] | None:
+        from .types_documents import Invoice
+
+        row = await documents.invoice_of_payment(info.context, self.id)
+        return Invoice.of(row) if row else None
+
+    @strawberry.field(description="Receipts of a top-up and of refunds, the oldest first (PM60, PM65).")
+    async def receipts(self, info: Info) -> list[Annotated["Receipt", strawberry.lazy(".types_documents")]]:
+        from .types_documents import Receipt
+
+        return [Receipt.of(row) for row in await documents.receipts_of_payment(info.context, self.id)]
 
     @strawberry.field(description="The payment that this one tries again (PM19b), as it is now.")
     async def retry_of(self, info: Info) -> "Payment | None":

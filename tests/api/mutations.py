@@ -35,6 +35,8 @@ _SELECTIONS = {
     + _WALLET,
     "walletUpdate": _WALLET,
     "lotUpdateExpiry": "lot { id expiresAt status }",
+    "documentLinkCreate": "document { id } htmlUrl pdfUrl expiresAt",
+    "documentLinksRevoke": "document { id }",
     "apiKeyCreate": "apiKey { id name prefix scopes revokedAt } secret",
     "apiKeyRevoke": "apiKey { id revokedAt }",
 }
