@@ -14,6 +14,7 @@ from saifu.processors.declines import DECLINES, DeclineCode, DeclineType
 
 from .enums_payments import AttemptKind, AttemptState, PaymentRefundStatus, PaymentStatus, Purpose
 from .scalars import Metadata
+from .types_returns import CanBeReturned, LineCanBeReturned
 from .values import BillingAddress, Info, Money, Node, OfBusiness
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ class ThreeDSecure:
 
 
 @strawberry.type(description="One line of what was paid for (PM3); the lines add up to the payment's total.")
-class PaymentLine:
-    id: ID = strawberry.field(description="`itm_…`, to refund this line.")
+class PaymentLine(LineCanBeReturned):
+    item_id: ID = strawberry.field(description="`itm_…`, to refund this line.")
     name: str = strawberry.field(description="What it is.")
     description: str | None = strawberry.field(description="More about it.")
     quantity: int = strawberry.field(description="How many.")
@@ -96,9 +97,10 @@ class PaymentLine:
     tax: Money = strawberry.field(description="How much of that is tax.")
 
     @classmethod
-    def of(cls, line: dict[str, Any], currency: str) -> "PaymentLine":
+    def of(cls, line: dict[str, Any], currency: str, payment: tables.Payment | None = None) -> "PaymentLine":
         return cls(
-            id=ID(line["id"]),
+            item_id=ID(line["id"]),
+            payment=payment,
             name=line["name"],
             description=line["description"],
             quantity=line["quantity"],
@@ -118,7 +120,6 @@ class PaymentCustomer:
 
 @strawberry.type(description="One call to a processor about a payment, recorded before it was made.")
 class PaymentAttempt:
-    id: ID = strawberry.field(description="Its id, `pat_…`.")
     number: int = strawberry.field(description="1 is the first.")
     kind: AttemptKind = strawberry.field(description="What was asked.")
     state: AttemptState = strawberry.field(description="What is known of it.")
@@ -132,7 +133,6 @@ class PaymentAttempt:
     @classmethod
     def of(cls, row: tables.PaymentAttempt, code: DeclineCode | None, raw: str | None) -> "PaymentAttempt":
         return cls(
-            id=ID(row.id),
             number=row.number,
             kind=AttemptKind(row.kind),
             state=AttemptState(row.state),
@@ -144,7 +144,7 @@ class PaymentAttempt:
 
 
 @strawberry.type(description="One attempt to move money for one purpose (payments.md §1).")
-class Payment(Node, OfBusiness):
+class Payment(Node, OfBusiness, CanBeReturned):
     row: Private[tables.Payment]
     status: PaymentStatus = strawberry.field(description="Where it stands.")
     purpose: Purpose = strawberry.field(description="What it is for.")
@@ -227,7 +227,7 @@ class Payment(Node, OfBusiness):
 
     @strawberry.field(description="What was paid for (PM3).")
     def lines(self) -> list[PaymentLine]:
-        return [PaymentLine.of(line, self.row.currency) for line in rows.lines(self.row)]
+        return [PaymentLine.of(line, self.row.currency, self.row) for line in rows.lines(self.row)]
 
     @strawberry.field(description="The customer as it was then; null for an anonymous charge.")
     def customer_details(self) -> PaymentCustomer | None:

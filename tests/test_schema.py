@@ -108,7 +108,15 @@ def test_every_mutation_takes_an_idempotency_key() -> None:
     }
     kinds = {name: str(kind.fields["idempotencyKey"].type) for name, kind in inputs.items()}
     required = {name for name, kind in kinds.items() if kind == "String!"}
-    assert required == {"LedgerEntryCreateInput"}
+    assert required == {
+        "LedgerEntryCreateInput",
+        "PaymentCreateInput",
+        "PaymentRetryInput",
+        "WalletTopUpInput",
+        "CheckoutSessionCreateInput",
+        "RefundCreateInput",
+        "RefundVoidInput",
+    }
     assert {kind for name, kind in kinds.items() if name not in required} == {"String"}
 
 

@@ -13,6 +13,8 @@ _ERRORS = """
     }
     ... on IdempotencyKeyReusedError { mismatchedFields }
     ... on StaleVersionError { currentVersion }
+    ... on PaymentDeclinedError { declineCode userMessage nextAttemptAt }
+    ... on TransitionNotAllowedError { from to }
   }
 """
 _CUSTOMER = """customer {
@@ -20,12 +22,45 @@ _CUSTOMER = """customer {
   billingAddress { country city state street zipcode }
 }"""
 _WALLET = "wallet { id balance { amount } lowBalanceThreshold { amount } sequence version }"
+_SOURCE = """source {
+  id type status usage flow customerId isDefault duplicateOf statementDescriptor metadata version amount { amount }
+  currency owner { name } mandate { status reference } redirect { url status } codeVerification { attemptsRemaining }
+  card { brand last4 expYear } bankAccount { last4 country }
+}"""
+_HOLDING = f"""{_SOURCE} customer {{
+  id version defaultSource {{ id }} sources {{ nodes {{ id isDefault status customer {{ id }} }} totalCount }}
+}}"""
+_CHECKOUT = """checkoutSession {
+  id status purpose currency verified attempts paymentId sourceId returnUrl cancelUrl expiresAt completedAt metadata
+  totalAmount { amount currency } tax { amount } paymentStatus customer { id }
+  lines { name quantity amount { amount } unitAmount { amount } tax { amount } }
+}"""
+_REFUND = """refund {
+  id status destination amount { amount currency } tax { amount } sourceAmount { amount } walletAmount { amount }
+  isPartial reason failureReason voidedAt metadata items { itemId amount { amount } tax { amount } } version
+}"""
+_DISPUTE = """dispute {
+  id status stage amount { amount currency } walletAmount { amount } walletShortfall { amount }
+  evidence { stage text } respondBy version
+}"""
+_PAYMENT = """payment {
+  id status purpose customerId sourceId paymentMethod paymentProvider outcomeUnknown actionUrl retryOfId version
+  totalAmount { amount currency } walletAmount { amount } sourceAmount { amount } tax { amount }
+  errorCode errorMessage decline { type userError autoRetryable customerMessage }
+  card { lastFour network } lines { itemId name quantity amount { amount } tax { amount } }
+  attempts { number kind state declineCode rawCode }
+}"""
 _SELECTIONS = {
     "customerCreate": _CUSTOMER,
     "customerUpdate": _CUSTOMER,
     "customerDelete": _CUSTOMER,
     "customerBlock": _CUSTOMER,
     "customerUnblock": _CUSTOMER,
+    "sourceCreate": f"{_SOURCE} clientSecret",
+    "sourceUpdate": _SOURCE,
+    "sourceVerify": _SOURCE,
+    "sourceAttach": _HOLDING,
+    "sourceDetach": f"{_HOLDING} affectedSubscriptions",
     "customerSessionCreate": "customerSession { id customerId expiresAt customer { name } } token",
     "ledgerEntryCreate": """ledgerEntry {
       id sequence isCredit eventType reason funding expiresAt idempotencyKey metadata hash contraAccount
@@ -34,9 +69,16 @@ _SELECTIONS = {
     } """
     + _WALLET,
     "walletUpdate": _WALLET,
+    **dict.fromkeys(("paymentCreate", "paymentRetry", "paymentCancel", "walletTopUp"), _PAYMENT),
     "lotUpdateExpiry": "lot { id expiresAt status }",
     "documentLinkCreate": "document { id } htmlUrl pdfUrl expiresAt",
     "documentLinksRevoke": "document { id }",
+    "checkoutSessionCreate": _CHECKOUT + " checkoutUrl token",
+    "checkoutSessionExpire": _CHECKOUT,
+    "refundCreate": _REFUND,
+    "refundVoid": _REFUND,
+    "disputeAccept": _DISPUTE,
+    "disputeChallenge": _DISPUTE,
     "apiKeyCreate": "apiKey { id name prefix scopes revokedAt } secret",
     "apiKeyRevoke": "apiKey { id revokedAt }",
 }

@@ -31,6 +31,13 @@ QUERIES = {
     "invoice": 'invoice(id: "inv_x") { id }',
     "invoices": "invoices { totalCount }",
     "receipt": 'receipt(id: "rcp_x") { id }',
+    "refund": 'refund(id: "ref_x") { id }',
+    "refunds": "refunds { totalCount }",
+    "dispute": 'dispute(id: "dsp_x") { id }',
+    "disputes": "disputes { totalCount }",
+    "payment": 'payment(id: "pay_x") { id }',
+    "payments": "payments { totalCount }",
+    "declineCodes": "declineCodes { code }",
     "event": 'event(id: "evt_x") { id }',
     "events": "events { totalCount }",
     "eventTypes": "eventTypes { name }",
@@ -56,8 +63,15 @@ EXPECTED: dict[Scope, set[str]] = {
     },
     Scope.SOURCES_READ: set(),
     Scope.SOURCES_WRITE: set(),
-    Scope.PAYMENTS_READ: {"invoice", "invoices", "receipt", "documentLinkCreate"},
-    Scope.PAYMENTS_WRITE: {"invoice", "invoices", "receipt", "documentLinkCreate", "documentLinksRevoke"},
+    Scope.PAYMENTS_READ: {
+        "payment", "payments",
+        "invoice", "invoices", "receipt", "documentLinkCreate", "refund", "refunds", "dispute", "disputes",
+    },
+    Scope.PAYMENTS_WRITE: {
+        "payment", "payments", "paymentCreate", "paymentRetry", "paymentCancel", "walletTopUp",
+        "invoice", "invoices", "receipt", "documentLinkCreate", "documentLinksRevoke",
+        "refund", "refunds", "dispute", "disputes", "refundCreate", "refundVoid", "disputeAccept", "disputeChallenge",
+    },
     Scope.EVENTS_READ: {"event", "events", "eventTypes"},
     Scope.KEYS_READ: {"apiKeys"},
     Scope.KEYS_WRITE: {"apiKeys", "apiKeyCreate", "apiKeyRevoke"},
@@ -69,7 +83,7 @@ EXPECTED: dict[Scope, set[str]] = {
 def test_the_matrix_is_of_every_root_field_and_every_scope() -> None:
     assert set(QUERIES) | set(MUTATIONS) | SUBSCRIPTIONS == PERMISSIONS.keys()
     assert EXPECTED.keys() == set(Scope)
-    assert {"node", "nodes", "viewer", "operation"} == _FREE
+    assert {"node", "nodes", "viewer", "operation", "declineCodes"} == _FREE
     assert all(str(write).replace("write", "read") == read for write, read in IMPLIED.items())
 
 

@@ -29,7 +29,7 @@ from saifu.tables import Customer, Payment
 from . import attempts, rows
 from .attempts import ANSWERED, AttemptKind, AttemptState
 from .drawn import debit_of, drawn_lots
-from .machine import EVENTS, UNPAID, PaymentStatus, leads, target
+from .machine import EVENTS, TERMINAL, UNPAID, PaymentStatus, leads, target
 from .orders import Purpose
 from .rules import PaymentRules
 
@@ -111,12 +111,12 @@ def moved(tx: Tx, now: Held, to: PaymentStatus, learned: Mapping[str, Any], rule
         _succeeded(tx, Held(payment, now.customer), rules)
     if payment.status != now.payment.status:  # what was unknown and is now on its way was announced as that
         _announce(tx, payment)
+    checkouts.payment_settled(tx, payment)
     if to is PaymentStatus.SUCCEEDED:
         issuing.paid(tx, payment, rules)
-    if to in UNPAID or to is PaymentStatus.SUCCEEDED:
+    if to in TERMINAL:
         refunds.payment_settled(tx, payment, rules)
-    checkouts.payment_settled(tx, payment)
-    return payment
+    return rows.existing(tx, payment.id)  # a refund that had waited for this has been counted
 
 
 def _learned(
@@ -153,7 +153,7 @@ def _answered(tx: Tx, payment: Payment, answer: ChargeAnswer) -> None:
             decline_code=answer.code,
             raw_code=answer.raw_code,
         )
-    if payment.status in UNPAID or payment.status == PaymentStatus.SUCCEEDED:
+    if payment.status in TERMINAL:
         attempts.settled(tx, payment.id)
 
 
