@@ -203,7 +203,7 @@ def _careful(page: Page | None) -> dict[str, str]:
     """Browsers hold the redirection after a form to its policy too, so the shop's origin stands there."""
     origin = _ORIGIN.match(page.return_url or "") if page is not None else None
     shop = f" {origin[0]}" if origin else ""
-    return {**_NO_STORE, "content-security-policy": _POLICY + shop, "referrer-policy": "no-referrer"}
+    return {**_NO_STORE, "content-security-policy": _POLICY + shop}
 
 
 def _amount(page: Page | None) -> str | None:
