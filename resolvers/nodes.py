@@ -9,7 +9,18 @@ from typing import Any
 from saifu.ids import PREFIXES, prefix_of, wallet_key
 from saifu.keys import Scope
 
-from . import audit, checkout, customers, documents, events, keys, payments, sessions, wallets
+from . import (
+    audit,
+    checkout,
+    customers,
+    documents,
+    events,
+    keys,
+    payments,
+    sessions,
+    sources,
+    wallets,
+)
 from .context import BadUserInput, Context
 
 MOST_IDS = 100
@@ -35,6 +46,7 @@ _KINDS: Mapping[str, _Kind] = MappingProxyType(
         "cwt": _Kind(Scope.WALLETS_READ, wallets.entry),
         "lot": _Kind(Scope.WALLETS_READ, wallets.lot),
         "pay": _Kind(Scope.PAYMENTS_READ, payments.one),
+        "src": _Kind(Scope.SOURCES_READ, sources.one),
         "cks": _Kind(Scope.PAYMENTS_READ, checkout.one),
         "inv": _Kind(Scope.PAYMENTS_READ, documents.invoice),
         "rcp": _Kind(Scope.PAYMENTS_READ, documents.receipt),

@@ -16,12 +16,14 @@ class Permission:
     Attributes:
         scope: the scope an API key needs; None lets in any key, and the resolver looks at each object.
         sessions: whether a customer session may call it, and then sees its own customer only.
+        portal: whether a customer session may call it although it changes something: its own customer's (CU77).
         checkout: whether the token of a checkout page may call it, and then sees its own session only.
     """
 
     scope: Scope | None
     sessions: bool = False
     checkout: bool = False
+    portal: bool = False
 
 
 _ANY = Permission(None, sessions=True)
@@ -32,6 +34,7 @@ _PAYMENT = Permission(Scope.PAYMENTS_READ, sessions=True)
 _CHECKOUT = Permission(Scope.PAYMENTS_READ, sessions=True, checkout=True)
 _CUSTOMERS_WRITE = Permission(Scope.CUSTOMERS_WRITE)
 _WALLETS_WRITE = Permission(Scope.WALLETS_WRITE)
+_SOURCES_WRITE = Permission(Scope.SOURCES_WRITE)
 _PAYMENTS_WRITE = Permission(Scope.PAYMENTS_WRITE)
 
 PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
@@ -48,6 +51,8 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "walletBalanceTrend": _WALLET,
         "trialBalance": Permission(Scope.WALLETS_READ),
         "ledgerVerify": _WALLET,
+        "source": Permission(Scope.SOURCES_READ, sessions=True),
+        "sourceProgress": _ANY,
         "payment": _PAYMENT,
         "payments": _PAYMENT,
         "declineCodes": _ANY,
@@ -71,6 +76,11 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "ledgerEntryCreate": _WALLETS_WRITE,
         "walletUpdate": _WALLETS_WRITE,
         "lotUpdateExpiry": _WALLETS_WRITE,
+        "sourceCreate": _SOURCES_WRITE,
+        "sourceUpdate": _SOURCES_WRITE,
+        "sourceVerify": _SOURCES_WRITE,
+        "sourceAttach": Permission(Scope.SOURCES_WRITE, sessions=True, portal=True),
+        "sourceDetach": Permission(Scope.SOURCES_WRITE, sessions=True, portal=True),
         "paymentCreate": _PAYMENTS_WRITE,
         "paymentRetry": _PAYMENTS_WRITE,
         "paymentCancel": _PAYMENTS_WRITE,
@@ -102,5 +112,7 @@ def admit(ctx: Context, root_field: str) -> None:
         return
     if ctx.caller.is_session and not permission.sessions:
         raise AccessDenied(f"A customer session may not use {root_field}.")
+    if ctx.caller.is_session and permission.portal:
+        return
     if permission.scope is not None:
         ctx.require(permission.scope)

@@ -106,7 +106,7 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation(PaymentMutations, CheckoutMutations, DocumentMutations):
+class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMutations):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
         "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`."
@@ -115,7 +115,9 @@ class Mutation(PaymentMutations, CheckoutMutations, DocumentMutations):
     async def customer_create(
         self, info: Info, input: Annotated[CustomerCreateInput, ASKED]
     ) -> CustomerCreatePayload:
-        done = await customers.create(info.context, input.customer(), input.idempotency_key)
+        done = await customers.create(
+            info.context, input.customer(), input.given(), input.idempotency_key
+        )
         return CustomerCreatePayload(customer=Customer.of(done.value), replayed=done.replayed)
 
     @strawberry.mutation(
@@ -126,7 +128,9 @@ class Mutation(PaymentMutations, CheckoutMutations, DocumentMutations):
     async def customer_update(
         self, info: Info, input: Annotated[CustomerUpdateInput, ASKED]
     ) -> CustomerUpdatePayload:
-        done = await customers.update(info.context, input.customer_id, input.change(), input.idempotency_key)
+        done = await customers.update(
+            info.context, input.customer_id, input.change(), input.switch(), input.idempotency_key
+        )
         return CustomerUpdatePayload(customer=Customer.of(done.value), replayed=done.replayed)
 
     @strawberry.mutation(

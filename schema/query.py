@@ -55,7 +55,7 @@ class Operation:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(PaymentQueries, CheckoutQueries, DocumentQueries):
+class Query(SourceQueries, PaymentQueries, CheckoutQueries, DocumentQueries):
     @strawberry.field(
         description="Any object by its id; null when there is none or the caller may not see it (A2, A27)."
     )
