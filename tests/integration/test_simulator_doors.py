@@ -4,6 +4,7 @@ import hashlib
 import io
 import logging
 import re
+from typing import Any
 
 import orjson
 import pytest
@@ -114,7 +115,7 @@ async def test_a_token_is_made_by_post_alone(client):
 
 async def test_a_card_leaves_no_trace(till, client, store, logged):
     """SR90, SR91: the number, the CVC and the token are in no table and in no line of the log."""
-    attempts = [
+    attempts: list[dict[str, Any]] = [
         {"json": CARD},
         {"data": CARD},
         {"json": {**CARD, "number": REAL}},
