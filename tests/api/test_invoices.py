@@ -10,7 +10,7 @@ from saifu.documents import issuing
 from saifu.keys import Scope
 from saifu.store import Store, Tx
 from saifu.tables import Invoice, Receipt
-from tests.api.mutations import done, refused
+from tests.api.mutations import a_new_customer, an_entry, done, refused
 from tests.api.test_statement_counts import counted
 from tests.builders import a_customer, a_key, a_session
 from tests.client import Api
@@ -274,3 +274,45 @@ async def test_documents_of_many_payments_take_as_many_statements_as_of_one(
             )
         taken.append(sum(counts))
     assert taken[0] == taken[1]
+
+
+async def test_a_payment_from_the_wallet_brings_its_invoice_with_it_pm60(client: Api) -> None:
+    customer_id = await a_new_customer(client)
+    await done(client, "ledgerEntryCreate", **an_entry(customer_id, amount=50_00))
+    paid = await client.execute(
+        """mutation ($input: PaymentCreateInput!) { paymentCreate(input: $input) { errors { code } payment {
+          id status invoice { number status total { amount } paymentParts { isWallet amount { amount } } } } } }""",
+        input={
+            "customerId": customer_id, "currency": "USD", "amount": 12_34, "useWallet": True,
+            "idempotencyKey": "order_1",
+        },
+    )  # fmt: skip
+    assert paid["paymentCreate"]["errors"] == []
+    assert paid["paymentCreate"]["payment"]["invoice"] == {
+        "number": "INV-000001", "status": "PAID", "total": {"amount": 1234},
+        "paymentParts": [{"isWallet": True, "amount": {"amount": 1234}}],
+    }  # fmt: skip
+    kinds = await client.execute(
+        "query ($id: ID!) { customer(id: $id) { events { nodes { type } } } }", id=customer_id
+    )
+    told = [node["type"] for node in kinds["customer"]["events"]["nodes"]][::-1]
+    assert told[told.index("PAYMENT_SUCCEEDED") :] == [
+        "PAYMENT_SUCCEEDED",
+        "INVOICE_FINALIZED",
+        "INVOICE_PAID",
+    ]
+
+
+async def test_the_link_of_an_invoice_opens_in_a_browser_without_a_credential_pm66(
+    client: Api, papers: Papers
+) -> None:
+    made = await a_link(client, documentId=papers.invoice.id)
+    path = made["htmlUrl"].partition("//")[2].partition("/")[2]
+    page, file = await client.http.get(f"/{path}"), await client.http.get(f"/{path}.pdf")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "प्रिया" in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'sha256-")
+    assert page.headers["cache-control"] == "private, no-store"
+    assert (file.status_code, file.content[:5]) == (200, b"%PDF-")
+    await done(client, "documentLinksRevoke", documentId=papers.invoice.id)
+    assert (await client.http.get(f"/{path}")).status_code == 404
