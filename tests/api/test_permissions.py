@@ -35,6 +35,8 @@ QUERIES = {
     "refunds": "refunds { totalCount }",
     "dispute": 'dispute(id: "dsp_x") { id }',
     "disputes": "disputes { totalCount }",
+    "source": 'source(id: "src_x") { id }',
+    "sourceProgress": 'sourceProgress(id: "src_x", clientSecret: "x") { status }',
     "payment": 'payment(id: "pay_x") { id }',
     "payments": "payments { totalCount }",
     "declineCodes": "declineCodes { code }",
@@ -61,8 +63,10 @@ EXPECTED: dict[Scope, set[str]] = {
         "wallet", "ledgerEntries", "walletSpendReport", "walletBalanceTrend", "trialBalance", "ledgerVerify",
         "ledgerEntryCreate", "walletUpdate", "lotUpdateExpiry",
     },
-    Scope.SOURCES_READ: set(),
-    Scope.SOURCES_WRITE: set(),
+    Scope.SOURCES_READ: {"source"},
+    Scope.SOURCES_WRITE: {
+        "source", "sourceCreate", "sourceUpdate", "sourceVerify", "sourceAttach", "sourceDetach",
+    },
     Scope.PAYMENTS_READ: {
         "payment", "payments",
         "invoice", "invoices", "receipt", "documentLinkCreate", "refund", "refunds", "dispute", "disputes",
@@ -83,7 +87,7 @@ EXPECTED: dict[Scope, set[str]] = {
 def test_the_matrix_is_of_every_root_field_and_every_scope() -> None:
     assert set(QUERIES) | set(MUTATIONS) | SUBSCRIPTIONS == PERMISSIONS.keys()
     assert EXPECTED.keys() == set(Scope)
-    assert {"node", "nodes", "viewer", "operation", "declineCodes"} == _FREE
+    assert {"node", "nodes", "viewer", "operation", "declineCodes", "sourceProgress"} == _FREE
     assert all(str(write).replace("write", "read") == read for write, read in IMPLIED.items())
 
 

@@ -10,6 +10,7 @@ import pytest
 from saifu.settings import Settings
 from saifu.store import Store, Tx
 from tests.builders import a_customer, post
+from tests.cashier import a_source
 from tests.client import Api
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ async def a_hundred(store: Store) -> None:
             post(tx, customer.id, 500)
             post(tx, customer.id, -200 - number)
             post(tx, customer.id, 700, "INR")
+            a_source(tx, customer.id)
 
     await store.write(fill)
 
@@ -85,6 +87,8 @@ QUERIES: dict[str, str] = {
     "the log": "events(first: $n, filter: {types: [WALLET_BALANCE_CHANGED]}) { totalCount nodes { customer { name } "
     "object { id ... on LedgerEntry { wallet { id } } } } }",
     "the audit log": "auditLog(first: $n) { totalCount nodes { id } }",
+    "sources": "customers(first: $n) { nodes { defaultSource { id customer { name } } sources(first: 2) { totalCount "
+    "nodes { id status isDefault customer { name } } } } }",
     "keys": "apiKeys(first: $n) { totalCount nodes { id } }",
 }
 MOST = 13
