@@ -9,7 +9,7 @@ from saifu.payments import rows
 from saifu.payments.flow import Paid
 from saifu.payments.orders import PaymentOrder
 from saifu.payments.retrying import Retry
-from saifu.processors.declines import DECLINES, DeclineCode
+from saifu.processors.declines import DeclineCode
 from saifu.tables import Payment, PaymentAttempt
 
 from .context import Context
@@ -60,10 +60,9 @@ async def attempts_of(ctx: Context, payment_id: str) -> list[PaymentAttempt]:
 
 def shown_code(ctx: Context, code: str | None) -> DeclineCode | None:
     """A decline as the caller may know it: a customer never learns what would help a thief (PM32)."""
-    if code is None:
-        return None
-    known = DeclineCode(code)
-    return DeclineCode.GENERIC_DECLINE if ctx.caller.is_session and DECLINES[known].masked else known
+    if ctx.caller.is_session:
+        return rows.told_to_customers(code)
+    return None if code is None else DeclineCode(code)
 
 
 async def create(ctx: Context, order: PaymentOrder) -> Paid:

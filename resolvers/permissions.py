@@ -56,6 +56,10 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "payment": _PAYMENT,
         "payments": _PAYMENT,
         "declineCodes": _ANY,
+        "refund": _PAYMENT,
+        "refunds": _PAYMENT,
+        "dispute": _PAYMENT,
+        "disputes": _PAYMENT,
         "invoice": _PAYMENT,
         "invoices": _PAYMENT,
         "receipt": _PAYMENT,
@@ -85,6 +89,11 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "paymentRetry": _PAYMENTS_WRITE,
         "paymentCancel": _PAYMENTS_WRITE,
         "walletTopUp": _PAYMENTS_WRITE,
+        "simulatorScript": _PAYMENTS_WRITE,
+        "refundCreate": _PAYMENTS_WRITE,
+        "refundVoid": _PAYMENTS_WRITE,
+        "disputeAccept": _PAYMENTS_WRITE,
+        "disputeChallenge": _PAYMENTS_WRITE,
         "documentLinkCreate": _PAYMENT,
         "documentLinksRevoke": _PAYMENTS_WRITE,
         "apiKeyCreate": Permission(Scope.KEYS_WRITE),
@@ -95,6 +104,7 @@ PERMISSIONS: Mapping[str, Permission] = MappingProxyType(
         "checkoutSessionUpdated": _CHECKOUT,
         "walletBalance": _WALLET,
         "walletBalanceLow": _WALLET,
+        "paymentUpdated": _PAYMENT,
     }
 )
 

@@ -15,10 +15,10 @@ from saifu import cursors, wallet_views
 from saifu.events import EventType
 from saifu.feed import Batch, GapReason, Interest, interest_in
 from saifu.refusals import ErrorCode, Refusal
-from saifu.tables import Customer, Event, LedgerEntry
+from saifu.tables import Customer, Event, LedgerEntry, Payment
 from saifu.wallet_views import WalletView
 
-from . import permissions
+from . import payments, permissions
 from .context import Context
 
 RETRY_S = 1.0
@@ -27,6 +27,7 @@ BUFFER = 1_000
 
 _BALANCE_CHANGED = frozenset({EventType.WALLET_BALANCE_CHANGED.value})
 _BALANCE_LOW = frozenset({EventType.WALLET_BALANCE_LOW.value})
+_PAYMENT = frozenset(kind.value for kind in EventType if kind.value.startswith("payment."))
 _KNOWN = select(Customer).where(col(Customer.id) == bindparam("customer_id"))
 
 _told: ContextVar[int | str | None] = ContextVar("told", default=None)
@@ -70,6 +71,14 @@ class Change:
     cursor: str
 
 
+@dataclass(frozen=True, slots=True)
+class PaymentNow:
+    """A payment after something happened to it: as it is now, never older than the event at `cursor`."""
+
+    payment: Payment
+    cursor: str
+
+
 async def events(
     ctx: Context, after: str | None, types: Sequence[EventType] | None, customer_id: str | None
 ) -> AsyncGenerator[Event | Gap | Ready, None]:
@@ -109,6 +118,43 @@ async def balance(
     watched = _Wallets(ctx, owner, _enabled(ctx, currency))
     position = await start(ctx, after)
     return watched.follow(position, fresh=after is None)
+
+
+async def payment_updated(
+    ctx: Context, after: str | None, customer_id: str | None, payment_id: str | None
+) -> AsyncGenerator[PaymentNow | Gap | Ready, None]:
+    """Every transition of payments after a cursor, a `Ready`, and then as they happen (A53).
+
+    Raises:
+        Refusal: as for `events`; NOT_FOUND also when there is no such payment for this caller.
+    """
+    permissions.admit(ctx, "paymentUpdated")
+    owner = await _customer(ctx, customer_id)
+    if payment_id is not None:
+        owner = await _payer(ctx, owner, payment_id)
+    position = await start(ctx, after)
+    return _payments(ctx, position, interest_in(owner, _PAYMENT), payment_id)
+
+
+async def _payer(ctx: Context, customer_id: str | None, payment_id: str) -> str | None:
+    """The customer in whose order a payment's events are; None for one that has no customer."""
+    found = await payments.one(ctx, payment_id)
+    if found is None or (customer_id is not None and found.customer_id != customer_id):
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such payment.", ("id",))
+    return found.customer_id
+
+
+async def _payments(
+    ctx: Context, position: int, interest: Interest, payment_id: str | None
+) -> AsyncGenerator[PaymentNow | Gap | Ready, None]:
+    async with aclosing(follow(ctx, position, interest)) as messages:
+        async for message in messages:
+            if not isinstance(message, Event):
+                yield message
+            elif payment_id is None or message.object_id == payment_id:
+                payment = await payments.one(ctx, message.object_id)
+                assert payment is not None, f"{message.id} tells of a payment that is not there"
+                yield PaymentNow(payment, cursor_of(message))
 
 
 class _Wallets:

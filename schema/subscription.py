@@ -16,6 +16,7 @@ from .inputs import EventFilter
 from .scalars import Currency, Cursor
 from .types import Event, LedgerEntry, Wallet
 from .types_checkout import CheckoutSession
+from .types_payments import Payment
 from .values import Info, Money
 
 T = TypeVar("T")
@@ -106,6 +107,24 @@ class CheckoutSessionChange:
         return cls(cursor=Cursor(now.cursor), row=now.session)
 
 
+@strawberry.type(
+    description="A payment after something happened to it: as it is now, never older than the event at `cursor`."
+)
+class PaymentUpdate:
+    cursor: Cursor = strawberry.field(
+        description="Keep it: a stream that begins `after` it goes on with the next change."
+    )
+    row: Private[Any]
+
+    @strawberry.field(description="The payment.")
+    def payment(self) -> Payment:
+        return Payment.of(self.row)
+
+    @classmethod
+    def of(cls, now: streams.PaymentNow) -> "PaymentUpdate":
+        return cls(cursor=Cursor(now.cursor), row=now.payment)
+
+
 EventMessage = Annotated[
     Event | StreamGap | StreamReady,
     strawberry.union("EventMessage", description="What a stream of events says."),
@@ -117,6 +136,10 @@ WalletBalanceMessage = Annotated[
 CheckoutSessionMessage = Annotated[
     CheckoutSessionChange | StreamGap,
     strawberry.union("CheckoutSessionMessage", description="What a stream of a checkout session says."),
+]
+PaymentMessage = Annotated[
+    PaymentUpdate | StreamGap | StreamReady,
+    strawberry.union("PaymentMessage", description="What a stream of payments says."),
 ]
 After = Annotated[
     Cursor | None,
@@ -152,6 +175,16 @@ def _event_message(message: EventRow | streams.Gap | streams.Ready) -> Any:
     match message:
         case EventRow():
             return _event(message)
+        case streams.Gap():
+            return StreamGap.of(message)
+        case streams.Ready():
+            return StreamReady(cursor=Cursor(message.cursor))
+
+
+def _payment_message(message: streams.PaymentNow | streams.Gap | streams.Ready) -> Any:
+    match message:
+        case streams.PaymentNow():
+            return PaymentUpdate.of(message)
         case streams.Gap():
             return StreamGap.of(message)
         case streams.Ready():
@@ -247,3 +280,22 @@ class Subscription:
         after: After = None,
     ) -> AsyncGenerator[CheckoutSessionMessage, None]:
         return _shown(await checkout.updated(info.context, id, after), _checkout_message)
+
+    @strawberry.subscription(
+        description="Payments from a cursor on, each after every transition: what was missed, then `StreamReady`, then "
+        "what happens (A53). A customer session sees its own customer's. Needs `PAYMENTS_READ`. Errors: as for "
+        "`events`, `BAD_USER_INPUT` also for an unknown payment."
+    )
+    async def payment_updated(
+        self,
+        info: Info,
+        id: Annotated[
+            ID | None, strawberry.argument(description="Only this payment, pay_…; null for all.")
+        ] = None,
+        customer_id: Annotated[
+            ID | None, strawberry.argument(description="Only this customer's payments, cus_…; null for all.")
+        ] = None,
+        after: After = None,
+    ) -> AsyncGenerator[PaymentMessage, None]:
+        messages = await streams.payment_updated(info.context, after, customer_id, id)
+        return _shown(messages, _payment_message)

@@ -45,9 +45,10 @@ QUERIES = {
     "eventTypes": "eventTypes { name }",
     "operation": 'operation(idempotencyKey: "k") { mutation }',
     "auditLog": "auditLog { totalCount }",
+    "checkoutSession": 'checkoutSession(id: "cks_x") { id }',
     "apiKeys": "apiKeys { totalCount }",
 }
-SUBSCRIPTIONS = {"events", "walletBalance", "walletBalanceLow"}
+SUBSCRIPTIONS = {"checkoutSessionUpdated", "events", "walletBalance", "walletBalanceLow", "paymentUpdated"}
 
 _FREE = {name for name, permission in PERMISSIONS.items() if permission.scope is None}
 EXPECTED: dict[Scope, set[str]] = {
@@ -68,10 +69,12 @@ EXPECTED: dict[Scope, set[str]] = {
         "source", "sourceCreate", "sourceUpdate", "sourceVerify", "sourceAttach", "sourceDetach",
     },
     Scope.PAYMENTS_READ: {
+        "checkoutSession",
         "payment", "payments",
         "invoice", "invoices", "receipt", "documentLinkCreate", "refund", "refunds", "dispute", "disputes",
     },
     Scope.PAYMENTS_WRITE: {
+        "checkoutSession", "checkoutSessionCreate", "checkoutSessionExpire",
         "payment", "payments", "paymentCreate", "paymentRetry", "paymentCancel", "walletTopUp",
         "invoice", "invoices", "receipt", "documentLinkCreate", "documentLinksRevoke",
         "refund", "refunds", "dispute", "disputes", "refundCreate", "refundVoid", "disputeAccept", "disputeChallenge",

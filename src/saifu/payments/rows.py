@@ -166,6 +166,14 @@ def refund_status(payment: Payment) -> str | None:
     return "full" if payment.refunded_minor == payment.total_minor else "partial"
 
 
+def told_to_customers(code: str | None) -> DeclineCode | None:
+    """A decline as a customer may read it: never what would help a thief (PM32)."""
+    if code is None:
+        return None
+    known = DeclineCode(code)
+    return DeclineCode.GENERIC_DECLINE if DECLINES[known].masked else known
+
+
 def decline(code: str | None) -> dict[str, Any] | None:
     """How a decline is to be taken (PM30): `type`, `user_error`, `auto_retryable`, `customer_message`."""
     if code is None:
@@ -180,8 +188,12 @@ def decline(code: str | None) -> dict[str, Any] | None:
 
 
 def snapshot(payment: Payment) -> dict[str, Any]:
-    """A payment as events carry it (EV2): the whole record in snake_case, for the merchant, so nothing is masked."""
-    action = loaded(payment.action_json)
+    """A payment as events carry it (EV2): the whole record in snake_case.
+
+    A customer's own session reads the log too, so a masked decline is masked here; `Payment.errorCode` tells the
+    merchant which it was (PM32).
+    """
+    action, code = loaded(payment.action_json), told_to_customers(payment.error_code)
     return {
         "payment_id": payment.id,
         "status": payment.status,
@@ -194,8 +206,8 @@ def snapshot(payment: Payment) -> dict[str, Any]:
         "payment_method": payment.payment_method,
         "instrument": loaded(payment.instrument_json),
         "three_ds": loaded(payment.three_ds_json),
-        "error_code": payment.error_code,
-        "decline": decline(payment.error_code),
+        "error_code": code,
+        "decline": decline(code),
         "outcome_unknown": payment.outcome_unknown,
         "action_url": action and action["url"],
         "retry_of": payment.retry_of,
