@@ -12,7 +12,10 @@ from saifu.processors.contract import Charge, ChargeAnswer, CustomerAt, Processo
 from saifu.processors.declines import DeclineCode
 from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.approvals import Reply
+from saifu.processors.stripe.api import StripeApi
+from saifu.processors.stripe.processor import StripeProcessor
 from saifu.store import Store
+from tests.stripe_fake import KEY, WEBHOOK_SECRET, FakeStripe, signed
 
 Signed = tuple[Mapping[str, str], bytes]
 CUSTOMER = CustomerAt("cus_1", "asha@example.com", "Asha Rao")
@@ -79,6 +82,34 @@ async def opened_simulator(store: Store, clock: ManualClock) -> AsyncIterator[Wo
     await simulator.close()
 
 
+@asynccontextmanager
+async def opened_stripe(store: Store, clock: ManualClock) -> AsyncIterator[World]:
+    """The adapter and Stripe's own SDK, against the recorded wire shapes of `tests/stripe_fake.py`."""
+    async with FakeStripe() as fake:
+        processor = StripeProcessor(StripeApi(KEY, fake.base), WEBHOOK_SECRET, livemode=False)
+
+        async def confirm(url: str) -> None:
+            fake.authenticate(url.rpartition("=")[2])
+
+        async def callbacks(reference: str) -> list[Signed]:
+            about = [e for e in fake.intents.values() if e["metadata"]["saifu_reference"] == reference]
+            bodies = [fake.event("payment_intent.succeeded", intent) for intent in about]
+            return [(signed(body, clock.now().timestamp()), body) for body in bodies]
+
+        yield World(
+            processor,
+            clock,
+            good="tok_visa",
+            asks="tok_threeDSecure2Required",
+            fails=("tok_chargeCustomerFail", DeclineCode.GENERIC_DECLINE),
+            refused=("tok_chargeDeclinedInsufficientFunds", DeclineCode.INSUFFICIENT_FUNDS),
+            confirm=confirm,
+            callbacks=callbacks,
+        )
+        await processor.close()
+
+
 WORLDS: Mapping[str, Callable[[Store, ManualClock], AbstractAsyncContextManager[World]]] = {
-    "simulator": opened_simulator
+    "simulator": opened_simulator,
+    "stripe": opened_stripe,
 }

@@ -70,6 +70,28 @@ class Fault:
     kept: bool = False
 
 
+@dataclass(frozen=True)
+class Card:
+    """What a bank says to a card: to the check, to a charge, and whether it wants to see the holder."""
+
+    check: str | None = None
+    charge: str | None = None
+    asks: bool = False
+
+
+CARDS = {
+    "tok_visa": Card(),
+    "tok_1Sfake": Card(),
+    "pm_card_visa": Card(),
+    "pm_sepa": Card(),
+    "tok_chargeCustomerFail": Card(charge="generic_decline"),
+    "tok_chargeDeclinedInsufficientFunds": Card(check="insufficient_funds", charge="insufficient_funds"),
+    "tok_threeDSecure2Required": Card(asks=True),
+    "pm_card_declined": Card(check="lost_card", charge="insufficient_funds"),
+    "pm_card_needs_holder": Card(asks=True),
+}
+
+
 @dataclass
 class FakeStripe:
     """`async with FakeStripe() as fake:` listens on `fake.base`."""
@@ -79,6 +101,7 @@ class FakeStripe:
     disputes: dict[str, dict[str, Any]] = field(default_factory=dict)
     methods: dict[str, dict[str, Any]] = field(default_factory=dict)
     setups: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cards: dict[str, Card] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     # Answers instead of what would be done, by the path's beginning, once each.
@@ -169,6 +192,21 @@ class FakeStripe:
                 return route(self, request)
         return 404, shape("error.resource_missing")
 
+    def may_not_use(self, method: str, customer: str | None) -> dict[str, Any] | None:
+        """Stripe's refusal of a method that belongs to another customer, or was used up without one."""
+        owner = self.methods.get(method, {}).get("customer")
+        if owner != customer and owner is not None:
+            return shape("error.method_of_another")
+        if owner is None and method in self.methods:
+            used = [each for each in self.intents.values() if each["payment_method"] == method]
+            return shape("error.method_used_up") if used else None
+        return None
+
+    def authenticate(self, intent_id: str) -> None:
+        """What a customer does who agrees on the bank's page."""
+        done = shape("payment_intent.succeeded_after_3ds")
+        self.intents[intent_id] |= {key: done[key] for key in ("status", "next_action", "latest_charge")}
+
     def event(self, kind: str, thing: dict[str, Any], **changes: Any) -> bytes:
         """The body of a webhook."""
         return json.dumps(
@@ -208,27 +246,42 @@ def _write(writer: asyncio.StreamWriter, status: int, body: dict[str, Any]) -> N
 
 
 def _create_intent(fake: FakeStripe, request: Request) -> Answer:
-    method = request.form["payment_method"]
-    declined = {"pm_card_declined": "card_declined", "pm_card_needs_holder": "authentication_required"}
-    if method == "pm_gone":
+    method, customer = request.form["payment_method"], request.form.get("customer")
+    card = fake.cards.get(method) or CARDS.get(method)
+    if card is None:
         return 404, shape("error.resource_missing")
-    refusal = declined.get(method)
-    made = shape("payment_intent.declined" if refusal else fake.outcome)
+    if (refusal := fake.may_not_use(method, customer)) is not None:
+        return 400, refusal
+    made = shape(_shape_of_intent(fake, card, request))
     made |= {
         "id": fake.new_id("pi"),
         "amount": int(request.form["amount"]),
         "currency": request.form["currency"],
         "metadata": request.metadata,
-        "customer": request.form.get("customer"),
+        "customer": customer,
         "created": int(time.time()),
+        "payment_method": method,
     }
     fake.intents[made["id"]] = made
-    if not refusal:
-        return 200, made
-    error = shape(f"error.{refusal}")
-    made["last_payment_error"] = error["error"]["payment_intent"]["last_payment_error"]
-    error["error"]["payment_intent"] = made
-    return 402, error
+    if made["status"] == "requires_action" and "redirect_to_url" in made["next_action"]:
+        made["next_action"]["redirect_to_url"]["url"] += f"&intent={made['id']}"
+    decline = "authentication_required" if card.asks else card.charge
+    return (402, _declined(made, decline)) if made["status"] == "requires_payment_method" else (200, made)
+
+
+def _shape_of_intent(fake: "FakeStripe", card: "Card", request: Request) -> str:
+    if card.charge or (card.asks and request.form.get("off_session") == "true"):
+        return "payment_intent.declined"
+    if card.asks:
+        return "payment_intent.requires_action" + ("" if "return_url" in request.form else "_by_sdk")
+    return fake.outcome
+
+
+def _declined(intent: dict[str, Any], decline: str | None) -> dict[str, Any]:
+    error = shape("error.card_declined")
+    intent["last_payment_error"] |= {"decline_code": decline}
+    error["error"] |= {"decline_code": decline, "payment_intent": intent}
+    return error
 
 
 def _list_intents(fake: FakeStripe, request: Request) -> Answer:
@@ -269,6 +322,8 @@ def _cancel_intent(fake: FakeStripe, request: Request) -> Answer:
 
 def _create_refund(fake: FakeStripe, request: Request) -> Answer:
     intent, amount = fake.intents[request.form["payment_intent"]], int(request.form["amount"])
+    if intent["status"] != "succeeded":
+        return 400, shape("error.charge_not_refundable")
     given = sum(e["amount"] for e in fake.refunds.values() if e["payment_intent"] == intent["id"])
     if given + amount > intent["amount"]:
         return 400, shape("error.charge_already_refunded")
@@ -290,13 +345,14 @@ def _list_refunds(fake: FakeStripe, request: Request) -> Answer:
 
 
 def _create_method(fake: FakeStripe, request: Request) -> Answer:
-    token = request.form.get("card[token]")
-    if token == "tok_used":
-        return 400, shape("error.token_already_used")
     if request.form.get("sepa_debit[iban]", "DE").startswith("XX"):
         return 400, shape("error.invalid_iban")
+    card = CARDS.get(request.form.get("card[token]", "tok_visa"))
+    if card is None:
+        return 400, shape("error.resource_missing")
     made = shape(f"payment_method.{request.form['type']}", id=fake.new_id("pm"))
     fake.methods[made["id"]] = made
+    fake.cards[made["id"]] = card
     return 200, made
 
 
@@ -326,8 +382,11 @@ def _create_setup(fake: FakeStripe, request: Request) -> Answer:
 
 def _confirm_setup(fake: FakeStripe, request: Request) -> Answer:
     setup, method = fake.setups[request.match], request.form["payment_method"]
-    if method == "pm_card_declined":
-        return 402, shape("error.setup_declined")
+    card = fake.cards.get(method) or CARDS[method]
+    if card.check:
+        error = shape("error.setup_declined")
+        error["error"]["decline_code"] = card.check
+        return 402, error
     setup["status"] = shape(fake.setup_outcome)["status"]
     setup["payment_method"] = method
     if setup["status"] == "succeeded" and method in fake.methods:

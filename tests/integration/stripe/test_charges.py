@@ -176,14 +176,12 @@ async def test_on_session_the_customer_is_sent_to_the_bank_and_comes_back(stripe
     answer = await stripe.charge(charge)
     (sent,) = fake.sent(INTENTS)
     assert answer.state is ChargeState.ACTION_REQUIRED
-    assert answer.action_url == "https://hooks.stripe.com/3d_secure_2/hosted?merchant=acct_fake"
+    assert answer.action_url
+    assert answer.action_url.startswith("https://hooks.stripe.com/3d_secure_2/")
     assert sent.form["return_url"] == "https://shop.example/back"
     assert "off_session" not in sent.form
     assert answer.processor_ref
-    done = shape("payment_intent.succeeded_after_3ds")
-    fake.intents[answer.processor_ref] |= {
-        key: done[key] for key in ("status", "next_action", "latest_charge")
-    }
+    fake.authenticate(answer.processor_ref)
     assert await stripe.look_up(charge.reference) == ChargeAnswer(
         ChargeState.SUCCEEDED,
         answer.processor_ref,

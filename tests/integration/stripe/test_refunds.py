@@ -1,6 +1,5 @@
 """Refunds at Stripe: Stripe's own SDK against recorded wire shapes, over HTTP (`tests/stripe_fake.py`)."""
 
-
 import pytest
 
 from saifu.ids import new_id

@@ -104,8 +104,10 @@ def test_a_signed_body_that_is_no_event_is_refused(body):
     ("kinds", "thing", "expected"),
     [
         (
-            "payment_intent.succeeded|payment_intent.payment_failed|payment_intent.processing"
-            + "|payment_intent.requires_action|payment_intent.canceled",
+            (
+                "payment_intent.succeeded|payment_intent.payment_failed|payment_intent.processing"
+                "|payment_intent.requires_action|payment_intent.canceled"
+            ),
             shape("payment_intent.succeeded", metadata=OURS),
             (CallbackKind.CHARGE, "pay_01", "pi_3Sfake0000000001"),
         ),
@@ -115,8 +117,10 @@ def test_a_signed_body_that_is_no_event_is_refused(body):
             (CallbackKind.REFUND, "ref_01", "re_3Sfake0000000001"),
         ),
         (
-            "charge.dispute.created|charge.dispute.updated|charge.dispute.closed"
-            + "|charge.dispute.funds_withdrawn|charge.dispute.funds_reinstated",
+            (
+                "charge.dispute.created|charge.dispute.updated|charge.dispute.closed"
+                "|charge.dispute.funds_withdrawn|charge.dispute.funds_reinstated"
+            ),
             shape("dispute.needs_response"),
             (CallbackKind.DISPUTE, None, "du_1Sfake"),
         ),

@@ -71,7 +71,7 @@ class Sources(Disputes):
         if self._livemode and is_test_card(token):
             raise _test_card()
         try:
-            method = await self._api.ask("read instrument", self._method(token, reference))
+            method = await self._api.ask("read instrument", self._behind(token, reference))
         except Refused as refused:
             raise _bad_token(refused) from None
         found = instrument(method)
@@ -115,7 +115,7 @@ class Sources(Disputes):
             OutcomeUnknown: there was no answer.
         """
         customer_ref = customer.ref or await self._customer(customer)
-        method = await self._api.read("read instrument", self._method(instrument_ref, reference))
+        method = await self._method(instrument_ref)
         if method is None:
             raise _not_kept("no_such_instrument")
         if ref_of(method.get("customer")) == customer_ref:
@@ -153,7 +153,7 @@ class Sources(Disputes):
         Raises:
             OutcomeUnknown: it cannot be said.
         """
-        method = await self._api.read("read instrument", self._method(source_ref, source_ref))
+        method = await self._method(source_ref)
         found = None if method is None else instrument(method)
         if found is None:
             return None
@@ -161,12 +161,16 @@ class Sources(Disputes):
             return SourceReport("failed", "mandate_revoked", found.detail)
         return SourceReport("chargeable", detail=found.detail)
 
-    def _method(self, ref: str, reference: str) -> Any:
+    async def _method(self, ref: str) -> Object | None:
+        return await self._api.read("read instrument", self._api.v1.payment_methods.retrieve_async(ref))
+
+    def _behind(self, token: str, reference: str) -> Any:
+        """The call that answers with the PaymentMethod behind a token."""
         methods = self._api.v1.payment_methods
-        if ref.startswith("pm_"):
-            return methods.retrieve_async(ref)
+        if token.startswith("pm_"):
+            return methods.retrieve_async(token)
         return methods.create_async(
-            params={"type": "card", "card": {"token": ref}},
+            params={"type": "card", "card": {"token": token}},
             options={"idempotency_key": f"{reference}-instrument"},
         )
 
