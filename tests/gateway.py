@@ -27,6 +27,7 @@ class Gateway:
         arguments: the command and its options.
         environment: more settings, such as `{"SAIFU_NATS_URL": "nats://127.0.0.1:4222"}`.
         wrapper: a command to run it under, such as a tracer's, which stays out of the way of signals.
+        module: what is run in place of `saifu`, which must take its arguments.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class Gateway:
         arguments: Sequence[str] = ("serve",),
         environment: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        module: str = "saifu",
     ) -> None:
         self.port = free_port()
         self.arguments = tuple(arguments)
         self.wrapper = tuple(wrapper)
+        self.module = module
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SAIFU_")}
         self.environment = {
             **inherited,
@@ -88,7 +91,7 @@ class Gateway:
             *self.wrapper,
             sys.executable,
             "-m",
-            "saifu",
+            self.module,
             *self.arguments,
             cwd=ROOT,
             env=self.environment,
