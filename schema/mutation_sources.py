@@ -49,9 +49,9 @@ class SourceDetachPayload(Answer):
     customer: Customer | None = strawberry.field(
         default=None, description="The customer, with the sources that are left; null when refused."
     )
-    affected_subscriptions: list[ID] = strawberry.field(
-        default_factory=list,
-        description="The subscriptions that were pinned to it, which are not moved to another (SR75).",
+    affected_subscriptions: list[ID] | None = strawberry.field(
+        default=None,
+        description="The subscriptions that were pinned to it, which are not moved to another (SR75); null when refused.",
     )
 
 
@@ -125,7 +125,10 @@ class SourceMutations:
     ) -> SourceDetachPayload:
         held = await sources.detach(info.context, input.customer_id, input.source_id, input.idempotency_key)
         return SourceDetachPayload(
-            source=Source.of(held.source), customer=Customer.of(held.customer), replayed=held.replayed
+            source=Source.of(held.source),
+            customer=Customer.of(held.customer),
+            affected_subscriptions=[],
+            replayed=held.replayed,
         )
 
     @strawberry.mutation(

@@ -97,7 +97,7 @@ async def test_lists_that_name_nobody_hold_its_own_alone(two: Two) -> None:
     assert found["viewer"] == {
         "kind": "CUSTOMER_SESSION",
         "customerId": two.own,
-        "scopes": ["CUSTOMERS_READ", "WALLETS_READ", "EVENTS_READ"],
+        "scopes": ["CUSTOMERS_READ", "WALLETS_READ", "SOURCES_READ", "PAYMENTS_READ", "EVENTS_READ"],
         "credentialId": two.session_id,
     }
 

@@ -87,7 +87,7 @@ QUERIES: dict[str, str] = {
     "the log": "events(first: $n, filter: {types: [WALLET_BALANCE_CHANGED]}) { totalCount nodes { customer { name } "
     "object { id ... on LedgerEntry { wallet { id } } } } }",
     "the audit log": "auditLog(first: $n) { totalCount nodes { id } }",
-    "sources": "customers(first: $n) { nodes { defaultSource { id customer { name } } sources(first: 2) { totalCount "
+    "sources": "customers(first: $n) { nodes { defaultSource { id } sources(first: 2) { totalCount "
     "nodes { id status isDefault customer { name } } } } }",
     "keys": "apiKeys(first: $n) { totalCount nodes { id } }",
 }
