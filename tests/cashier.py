@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from saifu.ids import new_id
+from saifu.payments.callbacks import CallbackFlow
 from saifu.payments.flow import Paid, PaymentFlow
 from saifu.payments.orders import PaymentOrder
 from saifu.payments.rules import PaymentRules
@@ -223,7 +224,9 @@ class Cashier:
         self.store = store
         self.bank = Bank()
         self.rules = rules
-        self.flow = PaymentFlow(store, Processors({"bank": self.bank}, "bank"), rules, wait_s)
+        processors = Processors({"bank": self.bank}, "bank")
+        self.flow = PaymentFlow(store, processors, rules, wait_s)
+        self.callbacks = CallbackFlow(store, processors, {CallbackKind.CHARGE: self.flow.told})
 
     async def charge(self, amount: int, **wanted: Any) -> Payment:
         """A direct charge in US cents unless told otherwise; answers the payment as it is afterwards."""
@@ -238,7 +241,14 @@ class Cashier:
         order = PaymentOrder(amount_minor=amount, customer_id=customer_id, **given)
         return (await self.flow.top_up(order, Origin())).payment
 
+    async def told(self, event_id: str, reference: str, signature: str = "good") -> int:
+        """A callback of the bank about a charge, followed up; answers whether it was new."""
+        body = orjson.dumps([{"id": event_id, "kind": "charge", "reference": reference}])
+        new = await self.callbacks.receive("bank", {"signature": signature}, body)
+        await self.callbacks.close()
+        return new
+
     async def run_jobs(self) -> None:
         """What is due by now, each job once."""
-        for job in self.flow.jobs():
+        for job in (*self.flow.jobs(), *self.callbacks.jobs()):
             await job.run(self.store)
