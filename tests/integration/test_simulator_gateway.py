@@ -78,7 +78,7 @@ async def a_disputed_payment(client, key: str) -> str:
         token="tok_createDisputeInquiry",
         idempotencyKey=key,
     )
-    return made["payment"]["id"]
+    return str(made["payment"]["id"])
 
 
 async def callbacks_of(simulator, clock):
