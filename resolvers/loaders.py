@@ -16,6 +16,8 @@ from saifu import lookup, wallet_views
 from saifu.documents import reading as documents
 from saifu.paging import Listing, Order, Page, Window
 from saifu.payments import rows as payment_rows
+from saifu.refunds import rows as refund_rows
+from saifu.sources import rows as source_rows
 from saifu.store import Tx
 from saifu.tables import (
     ApiKey,
@@ -23,12 +25,15 @@ from saifu.tables import (
     CheckoutSession,
     Customer,
     CustomerSession,
+    Dispute,
     Event,
     Invoice,
     LedgerEntry,
     Lot,
     Payment,
     Receipt,
+    Refund,
+    Source,
 )
 
 if TYPE_CHECKING:
@@ -105,6 +110,19 @@ class Loaders:
     @cached_property
     def payments(self) -> DataLoader[str, Payment | None]:
         return self._by_id(Payment)
+
+    @cached_property
+    def refunds(self) -> DataLoader[str, Refund | None]:
+        return self._by_id(Refund)
+
+    @cached_property
+    def refunds_of(self) -> DataLoader[str, Any]:
+        """Every refund of a payment, the oldest first."""
+        return self._loader(refund_rows.of_payments)
+
+    @cached_property
+    def disputes(self) -> DataLoader[str, Dispute | None]:
+        return self._by_id(Dispute)
 
     @cached_property
     def payment_attempts(self) -> DataLoader[str, Any]:

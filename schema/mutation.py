@@ -20,8 +20,11 @@ from .inputs import (
     WalletUpdateInput,
 )
 from .mutation_checkout import CheckoutMutations
+from .mutation_disputes import DisputeMutations
 from .mutation_documents import DocumentMutations
 from .mutation_payments import PaymentMutations
+from .mutation_refunds import RefundMutations
+from .mutation_simulator import SimulatorMutations
 from .mutation_sources import SourceMutations
 from .outcome import answering
 from .payloads import ASKED, Answer
@@ -106,10 +109,11 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMutations):
+class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMutations, RefundMutations, DisputeMutations, SimulatorMutations):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
-        "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`."
+        "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`; with `source` also those of "
+        "`sourceAttach`."
     )
     @answering(CustomerCreatePayload)
     async def customer_create(
@@ -122,7 +126,8 @@ class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMut
 
     @strawberry.mutation(
         description="Change a customer; what is left out stays (CU20-CU27). Errors: `NOT_FOUND`, `GONE`, "
-        "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `STALE_VERSION`, `IDEMPOTENCY_KEY_REUSED`."
+        "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `STALE_VERSION`, `IDEMPOTENCY_KEY_REUSED`; with "
+        "`source` also those of `sourceAttach`, with `defaultSource` `SOURCE_NOT_ATTACHED`."
     )
     @answering(CustomerUpdatePayload)
     async def customer_update(

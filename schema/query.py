@@ -16,7 +16,9 @@ from .enums import CreationOrder, CustomerOrder, EventOrder, EventType, Granular
 from .inputs import AuditLogFilter, CustomerFilterInput, EventFilter
 from .query_checkout import CheckoutQueries
 from .query_documents import DocumentQueries
+from .query_disputes import DisputeQueries
 from .query_payments import PaymentQueries
+from .query_refunds import RefundQueries
 from .query_sources import SourceQueries
 from .reports import BalanceTrend, Cut, From, LedgerVerification, SpendReport, Timezone, To, TrialBalance
 from .types import (
@@ -55,7 +57,7 @@ class Operation:
 
 
 @strawberry.type(description="Everything that can be asked.")
-class Query(SourceQueries, PaymentQueries, CheckoutQueries, DocumentQueries):
+class Query(SourceQueries, PaymentQueries, CheckoutQueries, DocumentQueries, RefundQueries, DisputeQueries):
     @strawberry.field(
         description="Any object by its id; null when there is none or the caller may not see it (A2, A27)."
     )

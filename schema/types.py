@@ -8,7 +8,7 @@ import orjson
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import customers, documents, events, lists, nodes, payments, wallets
+from resolvers import customers, documents, events, lists, nodes, payments, sources, wallets
 from resolvers.context import Context
 from saifu import cursors, tables, wallet_views
 from saifu.events import API_VERSION
@@ -32,8 +32,10 @@ from .inputs_payments import PaymentFilter
 from .scalars import JSON, Currency, Cursor, Metadata
 from .types_admin import ApiKey, AuditRecord
 from .types_checkout import CheckoutSession
+from .types_disputes import Dispute
 from .types_documents import Invoice, Receipt
 from .types_payments import Payment
+from .types_refunds import Refund
 from .types_sources import Source
 from .values import Actor, BillingAddress, Info, Money, NextExpiry, Node, OfBusiness
 
@@ -140,7 +142,7 @@ class Customer(Node, OfBusiness):
     async def sources(
         self,
         info: Info,
-        type: Annotated[  # noqa: A002
+        type: Annotated[
             SourceType | None, strawberry.argument(description="Only of this type; null for all.")
         ] = None,
         status: Annotated[
@@ -533,10 +535,13 @@ _OF: Mapping[type, Callable[[Any, Context], Node]] = {
     wallet_views.WalletView: lambda row, _: Wallet.of(row),
     tables.LedgerEntry: lambda row, _: LedgerEntry.of(row),
     tables.Lot: lambda row, ctx: Lot.of(row, ctx.clock.now()),
+    tables.Source: lambda row, _: Source.of(row),
     tables.Payment: lambda row, _: Payment.of(row),
     tables.CheckoutSession: CheckoutSession.of,
     tables.Invoice: lambda row, _: Invoice.of(row),
     tables.Receipt: lambda row, _: Receipt.of(row),
+    tables.Refund: lambda row, _: Refund.of(row),
+    tables.Dispute: lambda row, ctx: Dispute.of(row, ctx.clock.now()),
     tables.Event: lambda row, _: Event.of(row),
     tables.ApiKey: lambda row, _: ApiKey.of(row),
     tables.CustomerSession: lambda row, _: CustomerSession.of(row),
@@ -547,10 +552,13 @@ NODE_TYPES = (
     Wallet,
     LedgerEntry,
     Lot,
+    Source,
     Payment,
     CheckoutSession,
     Invoice,
     Receipt,
+    Refund,
+    Dispute,
     Event,
     ApiKey,
     CustomerSession,

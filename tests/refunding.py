@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
-from saifu import locks, wallets
+from saifu import flows, locks, wallets
+from saifu.clock import ManualClock
 from saifu.disputes.flow import DisputeFlow
 from saifu.ids import new_id
 from saifu.ledger.entries import EntryType, Funding
@@ -23,6 +24,7 @@ from saifu.processors.contract import (
 from saifu.processors.registry import Processors
 from saifu.refunds.flow import RefundFlow
 from saifu.refusals import Refusal
+from saifu.settings import Settings
 from saifu.store import Store, Tx
 from saifu.tables import LedgerEntry, Payment, Refund
 from tests.builders import RULES, a_customer
@@ -51,7 +53,8 @@ def a_payment(
     """A payment by card that succeeded now: so much from the source, so much from what is in the wallet already."""
     owner = None if anonymous else customer_id or a_customer(tx).id
     total = source + wallet
-    items = lines or [{"id": "itm_all", "name": "All", "quantity": 1, "amount": total, "tax": 0}]
+    usual = {"id": "itm_all", "name": "All", "description": None, "quantity": 1, "amount": total, "tax": 0}
+    items = [usual | {"unit_amount": total} | dict(line) for line in lines or [{}]]
     row = tx.insert(
         Payment(**(_blank(tx) | {"customer_id": owner, "total_minor": total, "source_minor": source}
                    | {"wallet_minor": wallet, "lines_json": orjson.dumps(items).decode()} | columns))
@@ -173,6 +176,14 @@ async def run_jobs(store: Store, flow: RefundFlow | DisputeFlow) -> None:
     """Everything that is due now, once."""
     for job in flow.jobs():
         await job.run(store)
+
+
+async def everything_due(store: Store, settings: Settings, clock: ManualClock) -> None:
+    """What the processor does in the next ten seconds, with all that follows: its callbacks, and our jobs."""
+    clock.advance(timedelta(seconds=10))
+    async with flows.opened(settings, store) as house:
+        for job in house.jobs() * 2:
+            await job.run(store)
 
 
 def returned(refund: Refund) -> tuple[str, int, int]:

@@ -227,6 +227,10 @@ INPUTS: dict[str, dict[str, Any]] = {
     "paymentRetry": {"paymentId": "pay_x", "idempotencyKey": "k"},
     "paymentCancel": {"paymentId": "pay_x"},
     "walletTopUp": {"customerId": "own", "currency": "USD", "amount": 100, "idempotencyKey": "k"},
+    "checkoutSessionCreate": {
+        "currency": "USD", "purpose": "TOP_UP", "amount": 100, "customer": {"id": "cus_x"}, "idempotencyKey": "k",
+    },
+    "checkoutSessionExpire": {"checkoutSessionId": "cks_x"},
     "apiKeyCreate": {"name": "mine", "scopes": ["ADMIN"]},
     "apiKeyRevoke": {"apiKeyId": "key_x"},
 }  # fmt: skip
