@@ -22,3 +22,7 @@ second one for a charge whose first came through, and then a decline would be a 
 logged as an error, since every payment waits until somebody corrects it. A 400 means that the request made no sense,
 which for a re-sent one can be because the first was executed: the list is asked before it becomes a decline.
 """
+
+from .processor import StripeProcessor
+
+__all__ = ["StripeProcessor"]
