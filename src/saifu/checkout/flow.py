@@ -158,9 +158,9 @@ class CheckoutFlow:
         name, origin = _name(session, choice), visiting(session)
         assert session.customer_id is not None, "a mandate is a customer's"
         try:
-            made = await self.sources.create(account, name, origin)
+            made = await self.sources.create(account, f"{name}:create", origin)
             done = await self.sources.attach(
-                session.customer_id, Given(source_id=made.source.id), name, origin
+                session.customer_id, Given(source_id=made.source.id), f"{name}:attach", origin
             )
         except Refusal:
             await self._count(session, choice)

@@ -136,7 +136,7 @@ def form(standing: Standing, place: Place, rules: PaymentRules, entered: Entered
         "offers_keeping": session.verified and session.purpose != Purpose.MANDATE,
         "mandate_text": words("mandate_text", business=rules.business_name),
         "button": _button(standing, words),
-        "values": {"email": "", "account_name": "", "keep": "", **entered.values},
+        "filled": {"email": "", "account_name": "", "keep": "", **entered.values},
         "errors": dict(entered.errors),
         "problem": wording.of_payment(words, standing.payment)
         if failed and standing.payment
