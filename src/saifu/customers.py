@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import audit, customer_rows, erasure, events, fields, locks, lookup, sessions, wallets
+from .checkout import endings as checkouts
 from .customer_blocks import Identifier, block, follow_address, open_blocks, unblock
 from .customer_lists import LISTING, CustomerFilter, filters
 from .customer_obstacles import obstacles
@@ -261,6 +262,7 @@ def _anonymise(tx: Tx, customer: Customer, forfeit_wallet_balance: bool) -> None
     # Also with nothing left: what has expired is booked before the person goes.
     wallets.forfeit(tx, customer.id)
     sessions.revoke_all(tx, customer.id)
+    checkouts.forget_all(tx, customer.id)
     erasing.detach_all(tx, customer.id)
     erasure.erase(tx, customer.id)
     columns = customer_rows.profile_columns(erasure.stub(customer.id))
