@@ -219,6 +219,19 @@ async def test_a_bank_debit_is_on_its_way(stripe, fake):
     assert answer.state is ChargeState.PROCESSING
     assert sent.form["mandate_data[customer_acceptance][type]"] == "offline"
     assert sent.form["payment_method_types[0]"] == "sepa_debit"
+    assert "off_session" not in sent.form
+
+
+@pytest.mark.parametrize(("owner", "is_asked"), [("cus_Sfake", False), (None, True)])
+async def test_the_mandate_of_a_bank_debit_is_given_once(stripe, fake, owner, is_asked):
+    """SR80: Stripe has had that of an attached one since it was attached."""
+    fake.methods["pm_sepa"] = shape("payment_method.sepa_debit", id="pm_sepa", customer=owner)
+    customer = CustomerAt("cus_01", "ada@example.com", "Ada", ref="cus_Sfake")
+    debit = a_charge("pm_sepa", instrument_type="sepa_debit", currency="EUR", customer=customer)
+    assert (await stripe.charge(debit)).state is ChargeState.SUCCEEDED
+    (sent,) = fake.sent(INTENTS)
+    assert ("mandate_data[customer_acceptance][type]" in sent.form) is is_asked
+    assert ("off_session" in sent.form) is not is_asked
 
 
 async def test_cancelling_gives_up_what_waits_and_leaves_what_is_done(stripe, fake):

@@ -85,6 +85,20 @@ async def test_a_dispute_is_accepted(stripe, fake, disputed):
     assert (await stripe.accept_dispute(DISPUTE)).outcome == "lost"
 
 
+async def test_what_was_done_before_is_done_though_stripe_refuses_the_repetition(stripe, fake, disputed):
+    """More than a day later the key is forgotten: the dispute itself says whether it was our answer."""
+    await stripe.submit_evidence(DISPUTE, "They were there.")
+    fake.disputes[DISPUTE] |= {
+        "evidence": {"uncategorized_text": "They were there."},
+        "evidence_details": {"submission_count": 1},
+    }
+    fake.scripted.append(("/v1/disputes", 400, shape("error.dispute_closed")))
+    assert (await stripe.submit_evidence(DISPUTE, "They were there.")).outcome is None
+    fake.disputes[DISPUTE]["status"] = "lost"
+    fake.scripted.append(("/v1/disputes", 400, shape("error.dispute_closed")))
+    assert (await stripe.accept_dispute(DISPUTE)).outcome == "lost"
+
+
 async def test_what_is_over_cannot_be_challenged(stripe, fake, disputed):
     """DISPUTE_NOT_CHALLENGEABLE."""
     await stripe.accept_dispute(DISPUTE)

@@ -168,7 +168,7 @@ async def test_a_charge_that_nobody_can_authenticate_is_cancelled_there_and_decl
     assert await stripe.cancel(charge.reference) == answer
 
 
-async def test_a_bank_debit_is_made_of_an_iban_and_succeeds_later(stripe):
+async def test_a_bank_debit_is_made_of_an_iban_and_succeeds_later(stripe, address):
     """SR24, SR67, PM17."""
     order = SourceOrder(
         new_id("src"), "sepa_debit", None, "EUR", {"name": "Ada"}, None, {"iban": "DE89370400440532013000"}
@@ -177,6 +177,7 @@ async def test_a_bank_debit_is_made_of_an_iban_and_succeeds_later(stripe):
     assert made.detail == {"country": "DE", "bank_code": "37040044", "last4": "3000"}
     kept = await stripe.attach((await stripe.instrument("pm_card_visa", "d")).ref, ADA, new_id("src"))
     customer = CustomerAt(ADA.id, ADA.email, ADA.name, kept.customer_ref)
+    await post(address, f"/v1/payment_methods/{made.ref}/attach", {"customer": kept.customer_ref})
     charge = a_charge(made.ref, instrument_type="sepa_debit", currency="EUR", customer=customer)
     answer = await stripe.charge(charge)
     assert answer.state in {ChargeState.PROCESSING, ChargeState.SUCCEEDED}

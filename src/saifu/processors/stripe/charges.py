@@ -10,7 +10,7 @@ from saifu.processors.declines import DeclineCode
 
 from .amounts import to_stripe
 from .answers import ACTION, REFERENCE, WAITING, answer, declined
-from .api import Object, Refused, dig
+from .api import Object, Refused, dig, ref_of
 from .declines import TABLE, decline_code
 from .intents import Intents
 
@@ -35,8 +35,9 @@ class Charges(Intents):
             return declined(None, DeclineCode.INVALID_AMOUNT, "amount_not_representable")
         if charge.instrument_type not in TYPES:
             return declined(None, DeclineCode.PAYMENT_METHOD_UNSUPPORTED, charge.instrument_type)
+        order = _order(charge, amount) | await self._consent(charge)
         call = self._api.v1.payment_intents.create_async(
-            params=_order(charge, amount), options={"idempotency_key": charge.reference}
+            params=order, options={"idempotency_key": charge.reference}
         )
         try:
             intent = await self._api.ask("charge", call)
@@ -66,6 +67,23 @@ class Charges(Intents):
         if intent.get("status") in WAITING:
             intent = await self._cancelled(intent)
         return await self._settled(intent)
+
+    async def _consent(self, charge: Charge) -> dict[str, Any]:
+        """What says that the customer agreed: of a bank debit that Stripe does not keep for the customer, a mandate.
+
+        Stripe has had that of an attached one since its check, and takes it off-session.
+        """
+        if charge.instrument_type != "card" and not await self._is_kept(charge):
+            return {"mandate_data": OFFLINE_MANDATE}
+        return {} if charge.on_session else {"off_session": True}
+
+    async def _is_kept(self, charge: Charge) -> bool:
+        customer_ref = charge.customer.ref if charge.customer else None
+        if customer_ref is None:
+            return False
+        call = self._api.v1.payment_methods.retrieve_async(charge.instrument_ref)
+        method = await self._api.read("read instrument", call)
+        return method is not None and ref_of(method.get("customer")) == customer_ref
 
     async def _after(self, refused: Refused, reference: str) -> ChargeAnswer:
         """What a refusal of the request means for the charge."""
@@ -132,13 +150,10 @@ def _order(charge: Charge, amount: int) -> dict[str, Any]:
         "payment_method_types": [TYPES[charge.instrument_type]],
         "customer": customer_ref,
         "confirm": True,
-        "off_session": None if charge.on_session else True,
         "return_url": charge.return_url if may_redirect else None,
         "description": charge.description,
         "statement_descriptor_suffix": charge.statement_descriptor if is_card else None,
         "statement_descriptor": None if is_card else charge.statement_descriptor,
-        # With a customer Stripe has had it since the source was attached.
-        "mandate_data": None if is_card or customer_ref else OFFLINE_MANDATE,
         "metadata": {key: value for key, value in metadata.items() if value},
         "expand": ["latest_charge"],
     }

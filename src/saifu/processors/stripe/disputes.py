@@ -1,7 +1,7 @@
 """Disputes of charges: read, answered with a text, or accepted."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,13 +49,18 @@ class Disputes(Refunds):
             OutcomeUnknown: there was no answer.
             Refusal: DISPUTE_NOT_CHALLENGEABLE.
         """
-        params = {
-            "evidence": {"uncategorized_text": text},
-            "submit": True,
-            "expand": ["payment_intent"],
-        }
-        key = hashlib.sha256(text.encode()).hexdigest()[:32]
-        return await self._acted("submit evidence", "update_async", processor_ref, params, f"evidence-{key}")
+        said = hashlib.sha256(text.encode()).hexdigest()[:32]
+        call = self._api.v1.disputes.update_async(
+            processor_ref,
+            params={"evidence": {"uncategorized_text": text}, "submit": True},
+            options={"idempotency_key": f"{processor_ref}-evidence-{said}"},
+        )
+
+        def done(dispute: Object) -> bool:
+            submitted = dig(dispute, "evidence_details", "submission_count")
+            return bool(submitted) and dig(dispute, "evidence", "uncategorized_text") == text
+
+        return await self._acted("submit evidence", processor_ref, call, done)
 
     async def accept_dispute(self, processor_ref: str) -> DisputeReport:
         """Give a dispute up; final (PM52).
@@ -64,19 +69,23 @@ class Disputes(Refunds):
             OutcomeUnknown: there was no answer.
             Refusal: DISPUTE_NOT_CHALLENGEABLE.
         """
-        params = {"expand": ["payment_intent"]}
-        return await self._acted("accept dispute", "close_async", processor_ref, params, "accept")
+        call = self._api.v1.disputes.close_async(
+            processor_ref, options={"idempotency_key": f"{processor_ref}-accept"}
+        )
+        return await self._acted("accept dispute", processor_ref, call, lambda dispute: _is(dispute, "lost"))
 
-    async def _acted(self, doing: str, method: str, ref: str, params: Object, key: str) -> DisputeReport:
-        act: Any = getattr(self._api.v1.disputes, method)
-        call = act(ref, params=params, options={"idempotency_key": f"{ref}-{key}"})
+    async def _acted(
+        self, doing: str, ref: str, call: Awaitable[Any], done: Callable[[Object], bool]
+    ) -> DisputeReport:
+        """The dispute after a change that may be repeated: what was done before is refused, and is done."""
         try:
-            report = await self._report(await self._api.ask(doing, call))
+            dispute = await self._api.ask(doing, call)
         except Refused as refused:
-            raise Refusal(
-                ErrorCode.DISPUTE_NOT_CHALLENGEABLE,
-                f"Stripe does not take an answer to this dispute any more ({refused.raw_code}).",
-            ) from None
+            found = await self._api.read("read dispute", self._api.v1.disputes.retrieve_async(ref))
+            if found is None or not done(found):
+                raise _too_late(refused) from None
+            dispute = found
+        report = await self._report(dispute)
         if report is None:
             raise OutcomeUnknown(f"{ref} is about a charge that is not ours")
         return report
@@ -107,3 +116,14 @@ class Disputes(Refunds):
             intent = await self.at(ref) if ref else None
         found: str | None = dig(intent, "metadata", REFERENCE)
         return found
+
+
+def _is(dispute: Object, status: str) -> bool:
+    return dispute.get("status") == status
+
+
+def _too_late(refused: Refused) -> Refusal:
+    return Refusal(
+        ErrorCode.DISPUTE_NOT_CHALLENGEABLE,
+        f"Stripe does not take an answer to this dispute any more ({refused.raw_code}).",
+    )
