@@ -111,3 +111,10 @@ async def once_disputed(client, payment_id: str):
             payment = (await client.execute(PAYMENT, id=payment_id))["payment"]
             if payment["disputes"]["nodes"]:
                 return payment
+
+
+async def test_whoever_knocks_before_the_simulator_has_begun_is_asked_to_come_again(browser, store, clock):
+    """503 for the good and the bad alike; once it has begun, 400 for the bad."""
+    assert (await browser.post(DOOR, content=b"{}")).status_code == 503
+    await browser.post(TOKENS, json=CARD)
+    assert (await browser.post(DOOR, content=b"{}")).status_code == 400

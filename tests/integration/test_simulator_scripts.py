@@ -11,7 +11,7 @@ from saifu.processors.declines import DeclineCode
 from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.approvals import Reply
 from saifu.processors.simulator.scripts import MOST_WAITING, Scripted
-from saifu.refusals import ErrorCode, Refusal
+from saifu.refusals import ErrorCode, Refusal, Unavailable
 from saifu.store import open_store
 from tests.simulated import Till
 
@@ -285,7 +285,8 @@ async def test_a_signature_of_another_installation_is_forged(till, store):
     assert till.simulator.callbacks(named, sent.body, till.clock.now())
 
 
-async def test_a_process_that_has_not_been_started_cannot_tell(store, clock):
-    """It asks to be told again rather than call a good callback forged."""
-    with pytest.raises(OutcomeUnknown):
+async def test_a_process_that_does_not_know_the_secret_yet_asks_to_be_told_again(store, clock):
+    """SERVICE_UNAVAILABLE, rather than call a good callback forged."""
+    with pytest.raises(Unavailable) as no:
         Simulator(store).callbacks({}, b"{}", clock.now())
+    assert no.value.code is ErrorCode.SERVICE_UNAVAILABLE

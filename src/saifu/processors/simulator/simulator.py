@@ -23,7 +23,7 @@ from saifu.processors.contract import (
     SourceOrder,
     SourceReport,
 )
-from saifu.refusals import ErrorCode, Refusal
+from saifu.refusals import ErrorCode, Refusal, Unavailable
 from saifu.store import Store, Tx
 from saifu.tables import SimulatorCharge
 
@@ -144,10 +144,10 @@ class Simulator:
 
         Raises:
             ForgedCallback: see `Processor`.
-            OutcomeUnknown: this process has not been started, so it cannot tell; whoever sent it tries again.
+            Unavailable: this process does not know the secret yet, so it cannot tell; whoever sent it tries again.
         """
         if self._house is None:
-            raise OutcomeUnknown
+            raise Unavailable("The simulator has not begun here yet.")
         return callbacks.verified(headers, body, self._house, now)
 
     async def due_callbacks(self, now: datetime, limit: int = BATCH) -> list[SignedCallback]:
