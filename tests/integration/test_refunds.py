@@ -4,12 +4,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import bindparam
+from sqlmodel import col, select
 
-from saifu import wallets
+from saifu import customers, wallets
 from saifu.clock import ManualClock
+from saifu.ledger.entries import EntryType
+from saifu.paging import Order, Window
+from saifu.payments import rows as payment_rows
 from saifu.processors.contract import RefundState
+from saifu.refunds import movements
 from saifu.refunds.amounts import ItemOrder
 from saifu.refunds.begin import NewRefund
+from saifu.refunds.checks import refuse_payment
 from saifu.refunds.flow import RefundFlow
 from saifu.refunds.rows import Destination
 from saifu.refusals import ErrorCode, IdempotencyKeyReused, InsufficientFunds, Refusal
@@ -20,6 +27,7 @@ from tests.footprint import footprint, grown
 from tests.refunding import Fake, a_gift, a_payment, refund_flow, returned, run_jobs
 
 BY = Origin()
+_LOTS_OF = select(Lot).where(col(Lot.customer_id) == bindparam("customer_id"))
 TO_WALLET = Destination.WALLET
 
 
@@ -45,9 +53,7 @@ async def refusal(flow: RefundFlow, payment: Payment, amount: int | None = None,
 
 async def now_is(store: Store, payment: Payment) -> tuple[int, int]:
     """What was refunded of a payment, and what is on its way."""
-    from saifu.payments.rows import existing
-
-    row = await store.read(lambda tx: existing(tx, payment.id))
+    row = await store.read(lambda tx: payment_rows.existing(tx, payment.id))
     return row.refunded_minor, row.refunding_minor
 
 
@@ -55,19 +61,10 @@ async def in_lots(store: Store, customer_id: str) -> list[tuple[str, int]]:
     """What each lot of the customer's USD wallet holds, the oldest first."""
     listed = await store.read(
         lambda tx: wallets.LOTS.pages(
-            tx, [customer_id], _Window, _Oldest, {"currency": "USD"}
+            tx, [customer_id], Window(100), Order("CREATED_AT", descending=False), {"currency": "USD"}
         )[customer_id].rows
     )  # fmt: skip
     return [(lot.funding, lot.remaining_minor) for lot in listed]
-
-
-def _order() -> Any:
-    from saifu.paging import Order, Window
-
-    return Window(100), Order("CREATED_AT", descending=False)
-
-
-_Window, _Oldest = _order()
 
 
 def mixed(tx: Tx) -> Payment:
@@ -107,16 +104,6 @@ async def test_a_refund_into_the_wallet_is_a_new_lot_for_what_the_source_had_pai
     new = await store.read(lambda tx: tx.all(_LOTS_OF, customer_id=payment.customer_id))
     assert {lot.expires_at for lot in new if lot.original_minor == 6_000} == {None}
     assert fake.orders == []
-
-
-def _lots_of() -> Any:
-    from sqlalchemy import bindparam
-    from sqlmodel import col, select
-
-    return select(Lot).where(col(Lot.customer_id) == bindparam("customer_id"))
-
-
-_LOTS_OF = _lots_of()
 
 
 async def test_when_the_source_refuses_the_wallet_gets_nothing(
@@ -232,6 +219,37 @@ async def test_only_what_was_paid_is_refunded(store: Store, flow: RefundFlow, st
     assert (await refusal(flow, payment)).code is ErrorCode.PAYMENT_NOT_SUCCEEDED
 
 
+def test_where_nothing_was_paid_there_is_nothing_to_refund() -> None:
+    """PM43. No such payment can be stored: the database wants more than 0."""
+    with pytest.raises(Refusal) as no:
+        refuse_payment(Payment(total_minor=0), [])
+    assert no.value.code is ErrorCode.ZERO_AMOUNT_PAYMENT_REFUND_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    "figures", [{"refunded_minor": 6_001}, {"refunding_minor": 6_001}, {"refunded_minor": -1}]
+)
+async def test_the_database_itself_refuses_more_than_was_paid(store: Store, figures: dict[str, int]) -> None:
+    """PM43: a constraint is the last line."""
+    payment = await store.write(a_payment)
+    with pytest.raises(Exception, match="payment_refunds_within_total"):
+        await store.write(lambda tx: payment_rows.save(tx, payment, figures))
+
+
+async def test_a_long_reason_is_whole_on_the_refund_and_fits_into_the_ledger(
+    store: Store, flow: RefundFlow
+) -> None:
+    """Refunds §5: 3 000 characters; W26: 500."""
+    payment = await store.write(a_payment)
+    refund = await refunded(flow, payment, destination=TO_WALLET, reason="x" * 3_000)
+    assert refund.reason == "x" * 3_000
+    found = await store.read(lambda tx: movements.entry_of(
+        tx, str(payment.customer_id), refund.id, refund.created_at, EntryType.REFUND
+    ))  # fmt: skip
+    assert found is not None
+    assert found.reason == "x" * 500
+
+
 async def test_the_window_to_the_source_closes_to_the_second(
     store: Store, flow: RefundFlow, clock: ManualClock
 ) -> None:
@@ -268,8 +286,6 @@ async def test_of_a_deleted_customer_only_the_source_gets_something_back(
     store: Store, flow: RefundFlow
 ) -> None:
     """CU57: a refund to the wallet falls back to the source, and what the wallet had paid is gone."""
-    from saifu import customers
-
     payment = await store.write(mixed)
     await store.write(lambda tx: customers.delete(tx, str(payment.customer_id), True))
     refund = await refunded(flow, payment, destination=TO_WALLET)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam
 from sqlmodel import col, select
 
-from saifu import wallets
+from saifu import fields, wallets
 from saifu.ledger import lots
 from saifu.ledger.entries import EntryType
 from saifu.ledger.lots import Draw, Drawn, Fill, LotState
@@ -34,7 +34,7 @@ def credit(tx: Tx, customer: Customer, refund: Refund, payment: Payment, rules: 
         is_credit=True,
         amount_minor=refund.wallet_minor,
         reference_id=refund.id,
-        reason=refund.reason,
+        reason=_reason(refund),
         fills=_fills(drawn_lots(tx, payment), of_wallet_minor),
     )
     wallets.post(tx, customer, refund.currency, posting, rules)
@@ -59,7 +59,7 @@ def take_top_up(tx: Tx, customer: Customer, refund: Refund, payment: Payment, ru
         is_credit=False,
         amount_minor=refund.amount_minor,
         reference_id=refund.id,
-        reason=refund.reason,
+        reason=_reason(refund),
         taking=from_top_up(_lot_of_top_up(tx, customer, payment)),
         settled=False,
     )
@@ -114,6 +114,11 @@ def out_of(given: dict[str, int]) -> Taking:
         return lots.draw_back(found, given, amount_minor, now)
 
     return Taking(draw, lambda money: money.total_minor)
+
+
+def _reason(refund: Refund) -> str | None:
+    """Why, as a ledger entry has room for it (W26)."""
+    return None if refund.reason is None else refund.reason[: fields.MAX_REASON]
 
 
 def _lot_of_top_up(tx: Tx, customer: Customer, payment: Payment) -> str:
