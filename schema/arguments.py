@@ -21,11 +21,15 @@ from graphql import (
     validate_input_value,
 )
 
+from saifu import card_numbers
 from saifu.fields import storable
+from saifu.sources import iban
 
 from .scalars import refused
 
 Path = list[str | int]
+
+_SHORTEST_CARD = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +100,40 @@ def _parts(value: ValueNode, path: Path) -> Iterator[tuple[Path, ValueNode]]:
 
 
 def check_texts(document: DocumentNode, variables: Mapping[str, Any]) -> None:
-    """Refuse texts with NUL or half a surrogate pair before anything runs: no database could hold them.
+    """Refuse texts that may not be here before anything runs.
+
+    No database could hold NUL or half a surrogate pair, and nothing here may hold the number of a card (S23).
 
     Raises:
-        GraphQLError: BAD_USER_INPUT, with the path of the first such text.
+        GraphQLError: BAD_USER_INPUT, with the path of the first such text, and without the text.
     """
     for name, value in variables.items():
         for path, text in _texts(value, []):
-            if not storable(text):
-                raise _unstorable([*_usage(document, name), *path])
+            if (problem := _problem(text)) is not None:
+                raise _refused(problem, [*_usage(document, name), *path])
     _check_literals(document)
 
 
 def _check_literals(document: DocumentNode) -> None:
-    # Only an escape can bring such a character into a document, and few documents have escapes.
+    # Only an escape can bring such a character into a document, and few documents have escapes or long numbers.
     source = document.loc.source.body if document.loc else ""
-    if "\\" not in source and storable(source):
+    if "\\" not in source and storable(source) and card_numbers.RUN.search(source) is None:
         return
     for argument, value in _arguments(document):
         for path, part in _parts(value, [argument]):
-            if isinstance(part, StringValueNode) and not storable(part.value):
-                raise _unstorable(path)
+            if isinstance(part, StringValueNode) and (problem := _problem(part.value)) is not None:
+                raise _refused(problem, path)
+
+
+def _problem(text: str) -> str | None:
+    if not storable(text):
+        return "A text cannot hold the NUL character or half of a surrogate pair."
+    if len(text) >= _SHORTEST_CARD and card_numbers.found_in(text) and not iban.is_one(text):
+        return (
+            "This text holds what looks like the number of a card. Card numbers are only taken where cards are turned "
+            "into tokens; nothing was stored or logged."
+        )
+    return None
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
@@ -132,6 +149,6 @@ def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             waiting.extend(([*here, index], inner) for index, inner in enumerate(one))
 
 
-def _unstorable(path: Path) -> GraphQLError:
-    error = refused("A text cannot hold the NUL character or half of a surrogate pair.")
+def _refused(problem: str, path: Path) -> GraphQLError:
+    error = refused(problem)
     return GraphQLError(error.message, extensions={**(error.extensions or {}), "path": path})

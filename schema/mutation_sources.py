@@ -51,7 +51,7 @@ class SourceDetachPayload(Answer):
     )
     affected_subscriptions: list[ID] | None = strawberry.field(
         default=None,
-        description="The subscriptions that were pinned to it, which are not moved to another (SR75); null when refused.",
+        description="The subscriptions that were pinned to it, which are not moved (SR75); null when refused.",
     )
 
 

@@ -193,3 +193,40 @@ async def test_a_document_too_tangled_to_be_validated_is_no_bad_value(client: Ap
     for asked in ("{ ...F0 } " + fragments, "{ " + "nothing " * 200 + "}"):
         answer = await client.ask(asked)
         assert [error["extensions"]["code"] for error in answer.body["errors"]] == ["QUERY_TOO_COSTLY"]
+
+
+CARD = "4242 4242-4242 4242"
+NAME = (
+    'mutation ($name: String!) { customerCreate(input: {email: "a@example.com", name: $name}) { replayed } }'
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "path"),
+    [
+        (NAME, {"name": f"my card is {CARD}"}, ["input", "name"]),
+        (NAME.replace("($name: String!)", "").replace("$name", f'"{CARD}"'), {}, ["input", "name"]),
+        ('{ customer(id: "4000056655665556") { id } }', {}, ["id"]),
+        ("query ($id: ID!) { customer(id: $id) { id } }", {"id": "4000056655665556"}, ["id"]),
+    ],
+)
+async def test_no_text_may_hold_the_number_of_a_card(
+    client: Api, capfd: pytest.CaptureFixture[str], document: str, variables: dict[str, str], path: list[str]
+) -> None:
+    """S23: any string of any operation, literal or variable; it is refused with its place, and stands in no log."""
+    answer = await client.ask(document, **variables)
+    (error,) = answer.body["errors"]
+    assert (error["extensions"]["code"], error["extensions"]["path"]) == ("BAD_USER_INPUT", path)
+    assert "card" in error["message"]
+    logged = "".join(capfd.readouterr())
+    assert not any(number in logged + str(answer.body) for number in (CARD, "4000056655665556"))
+
+
+async def test_what_only_looks_like_the_number_of_a_card_is_taken(client: Api) -> None:
+    """S23: instants in milliseconds, numbers that fail the check, and numbers that are no texts."""
+    for text in ("pay_1768469400005", "4242424242424241"):
+        await client.execute(NAME, name=text)
+    answer = await client.ask(
+        '{ customers(filter: {walletBalanceLt: 4242424242424242, currency: "USD"}) { totalCount } }'
+    )
+    assert answer.body["data"]["customers"] == {"totalCount": 2}

@@ -47,5 +47,14 @@ def checked(value: str) -> str:
     return number
 
 
+def is_one(text: str) -> bool:
+    """Whether a text is a valid IBAN and nothing else."""
+    try:
+        checked(text)
+    except Refusal:
+        return False
+    return True
+
+
 def _invalid() -> Refusal:
     return Refusal(ErrorCode.INVALID_BANK_ACCOUNT_IBAN, "This is not a valid IBAN.", ("input", "iban"))
