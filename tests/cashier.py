@@ -147,7 +147,9 @@ class Bank:
 
     async def look_up_refund(self, order: RefundOrder) -> RefundAnswer | None:
         known = self.refunds.get(order.reference)
-        return known and RefundAnswer(RefundState.SUCCEEDED, processor_ref=f"re_{order.reference}")
+        if known is None:
+            return None
+        return RefundAnswer(RefundState.SUCCEEDED, processor_ref=f"re_{order.reference}")
 
     async def instrument(self, token: str, reference: str) -> Instrument:
         self._called("instrument", token)

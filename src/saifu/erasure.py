@@ -18,6 +18,7 @@ from sqlalchemy.sql import ColumnElement
 from sqlmodel import col, select
 
 from .events import EventType
+from .payments import erasing as of_payments
 from .sources import erasing
 from .store import Tx
 from .tables import CustomerBlock, Event
@@ -101,6 +102,7 @@ def erase(tx: Tx, customer_id: str) -> None:
     Two statements for each 500 events, which are kept for 90 days; the same for each source the customer had.
     """
     stand_ins = stub(customer_id)
+    of_payments.erase(tx, customer_id, stand_ins)
     tx.run(_REDACT_BLOCKS, of_customer=customer_id, to_email=stand_ins["email"])
     for order_key in [customer_id, *erasing.erase(tx, customer_id)]:
         _redact_events(tx, order_key, stand_ins)

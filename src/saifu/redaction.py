@@ -17,7 +17,7 @@ ALLOWED_FIELDS = frozenset(
         "event level timestamp logger request_id exception stack withheld note",
         # who and what: ids and kinds, never names, addresses, reasons or amounts
         "actor actor_type customer_id wallet_id currency entry_id lot_id event_id event_type key_id object_id",
-        "session_id",
+        "session_id payment_id processor kind",
         # the request
         "operation operation_type mutation field path method status code error error_type duration_ms replayed",
         # the database

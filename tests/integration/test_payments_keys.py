@@ -176,3 +176,20 @@ async def test_blocked_and_deleted_customers_pay_nothing(store: Store, desk: Cas
         assert no.value.code is code
     again = await desk.pay(20_00, customer_id=blocked, idempotency_key="before")
     assert again.payment.id == before.payment.id
+
+
+async def test_a_payment_forgets_the_person_and_keeps_the_money(store: Store, desk: Cashier) -> None:
+    """CU53, CU54, PM4."""
+    customer_id = await a_payer(store)
+    await desk.charge(
+        20_00,
+        customer_id=customer_id,
+        description="for Aiko",
+        metadata={"who": "Aiko"},
+        billing_address={"country": "IN", "city": "Pune"},
+    )
+    await store.write(lambda tx: customers.delete(tx, customer_id, False, None))
+    (payment,) = await payments(store)
+    assert (payment.status, payment.total_minor, payment.billing_json) == ("succeeded", 20_00, None)
+    assert "aiko" not in f"{payment.customer_json}{payment.description}{payment.metadata_json}".lower()
+    assert customer_id in (payment.customer_json or "")

@@ -1,6 +1,7 @@
 """The status machine (PM10-PM19a): what leads where, over all pairs."""
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ ALLOWED = {
 
 
 def a_payment(status: str, unknown: bool = False, on_session: bool = True) -> Payment:
-    return Payment(status=status, outcome_unknown=unknown, on_session=on_session)
+    columns: dict[str, Any] = {"status": status, "outcome_unknown": unknown, "on_session": on_session}
+    return Payment(**columns)
 
 
 @pytest.mark.parametrize("pair", list(itertools.product(PaymentStatus, PaymentStatus)), ids=str)

@@ -1,0 +1,47 @@
+"""What payments know of the person who paid, taken out when that person is deleted (CU53, CU54)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Integer, bindparam
+from sqlmodel import col, select
+
+from saifu.store import Tx
+from saifu.tables import Payment
+
+from . import rows
+
+BATCH = 500
+
+_OF_CUSTOMER = (
+    select(Payment)
+    .where(col(Payment.customer_id) == bindparam("customer_id"), col(Payment.id) > bindparam("after"))
+    .order_by(col(Payment.id))
+    .limit(bindparam("batch", type_=Integer))
+    .with_for_update()
+)
+
+
+def erase(tx: Tx, customer_id: str, stand_ins: Mapping[str, Any]) -> None:
+    """Replace the copies of a customer, whose lock the caller holds; amounts, codes and ids stay."""
+    after = ""
+    while found := tx.all(_OF_CUSTOMER, customer_id=customer_id, after=after, batch=BATCH):
+        after = found[-1].id
+        for payment in found:
+            rows.save(tx, payment, _without_person(payment, stand_ins))
+
+
+def _without_person(payment: Payment, stand_ins: Mapping[str, Any]) -> dict[str, Any]:
+    copy, instrument = rows.loaded(payment.customer_json), rows.loaded(payment.instrument_json)
+    return {
+        "customer_json": copy and _packed({name: stand_ins.get(name, value) for name, value in copy.items()}),
+        "billing_json": None,
+        "instrument_json": instrument and _packed({**instrument, "name": None}),
+        "description": None,
+        "metadata_json": "{}",
+    }
+
+
+def _packed(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value).decode()
