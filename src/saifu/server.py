@@ -91,6 +91,8 @@ class House:
         self.revision = (await migrations.revision(self.store.url)).head
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.flows.close)
+            if self.flows.simulator is not None:
+                await self.flows.simulator.start()
             if self.settings.nats_url and isinstance(self.store, PostgresStore):
                 subject = f"saifu.{self.settings.business_id}.{self.settings.mode}.log"
                 await stack.enter_async_context(
