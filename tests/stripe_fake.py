@@ -105,7 +105,7 @@ class FakeStripe:
     requests: list[Request] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     # Answers instead of what would be done, by the path's beginning, once each.
-    scripted: list[tuple[str, int, dict[str, Any]]] = field(default_factory=list)
+    scripted: list[tuple[str, int, Any]] = field(default_factory=list)
     # The next intents are like this instead of succeeded.
     outcome: str = "payment_intent.succeeded"
     setup_outcome: str = "setup_intent.succeeded"

@@ -211,6 +211,32 @@ async def test_what_could_not_be_given_up_is_told_as_it_stands(stripe, fake):
     assert (await stripe.charge(a_charge())).state is ChargeState.SUCCEEDED
 
 
+@pytest.mark.parametrize("left", ["payment_intent.requires_confirmation", None])
+async def test_what_can_neither_be_given_up_nor_read_is_unknown(stripe, fake, left):
+    """Stripe refuses the cancellation, and does not say why the intent still waits."""
+    waiting = shape("payment_intent.requires_confirmation", id="pi_odd")
+    fake.scripted += [(INTENTS, 200, waiting), (INTENTS, 400, shape("error.intent_unexpected_state"))]
+    if left:
+        fake.intents["pi_odd"] = shape(left, id="pi_odd")
+    with pytest.raises(OutcomeUnknown):
+        await stripe.charge(a_charge())
+
+
+async def test_an_answer_that_is_no_object_is_no_answer(stripe, fake):
+    """Whatever stands between us and Stripe may answer 200 with anything."""
+    fake.scripted.append((INTENTS, 200, []))
+    with pytest.raises(OutcomeUnknown):
+        await stripe.charge(a_charge())
+
+
+async def test_a_remembered_intent_that_is_gone_is_looked_for(stripe, fake):
+    """As when the test data of an account were deleted: what is in mind is a hint."""
+    charge = a_charge()
+    answer = await stripe.charge(charge)
+    del fake.intents[answer.processor_ref]
+    assert await stripe.look_up(charge.reference) is None
+
+
 async def test_a_bank_debit_is_on_its_way(stripe, fake):
     """SR67, SR80: with the mandate that we hold."""
     fake.outcome = "payment_intent.processing"

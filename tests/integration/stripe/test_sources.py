@@ -1,7 +1,13 @@
 """Instruments at Stripe: Stripe's own SDK against recorded wire shapes, over HTTP (`tests/stripe_fake.py`)."""
 
-import pytest
+import io
+import logging
+from collections.abc import Iterator
 
+import pytest
+import structlog
+
+from saifu import logs
 from saifu.processors.contract import Attached, CustomerAt, OutcomeUnknown, SourceOrder
 from saifu.processors.declines import DeclineCode
 from saifu.processors.stripe.api import StripeApi
@@ -302,3 +308,29 @@ async def test_a_decline_at_tokenisation_says_what_the_customer_may_read(stripe,
     with pytest.raises(Declined) as declined:
         await stripe.instrument("tok_1Sfake", "digest-1")
     assert declined.value.decline_code == DeclineCode.INSUFFICIENT_FUNDS
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Everything that the process logs at the most talkative level; it is as it was afterwards."""
+    root, output = logging.getLogger(), io.StringIO()
+    before = (root.handlers, root.level)
+    logs.configure("json", "debug", output)
+    yield output
+    root.handlers, root.level = before
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+async def test_neither_an_account_number_nor_the_key_is_ever_logged(stripe, fake, logged):
+    """SR94, S22: the SDK would log whole requests and answers."""
+    fake.faults.append(Fault(METHODS, status=500))
+    with pytest.raises(OutcomeUnknown):
+        await stripe.create_source(an_order())
+    await stripe.create_source(an_order())
+    fake.scripted.append((METHODS, 400, shape("error.invalid_iban")))
+    with pytest.raises(Refusal):
+        await stripe.create_source(an_order(iban="DE02120300000000202051"))
+    said = logged.getvalue()
+    assert "stripe_did_not_answer" in said
+    assert not any(secret in said for secret in ("DE89370400440532013000", "DE021203", KEY, "Ada"))
