@@ -214,6 +214,8 @@ def _tell_source(tx: Tx, payment: Payment, to: PaymentStatus) -> None:
         charging.charged(tx, payment.source_id, payment.id)
     elif to in UNPAID:
         charging.released(tx, payment.source_id, payment.id)
+        if payment.error_code:
+            charging.declined(tx, payment.source_id, payment.customer_id)
         why = _HOPELESS.get(DeclineCode(payment.error_code)) if payment.error_code else None
         if why is not None and payment.payment_method != "card":
             charging.hopeless(tx, payment.source_id, why)

@@ -15,7 +15,7 @@ from saifu.refusals import ErrorCode, Refusal, invalid
 from saifu.store import Tx
 from saifu.tables import Customer, Source
 
-from . import detaching, mandates, rows
+from . import detaching, mandates, rows, velocity
 from .kinds import KINDS, SourceStatus, SourceType, SourceUsage
 from .machine import Trigger
 from .moves import moved
@@ -36,7 +36,8 @@ def eligible(
     Raises:
         Refusal: INVALID_REQUEST_PARAMETERS (SR60h), NO_ELIGIBLE_PAYMENT_METHODS (SR53), NOT_FOUND,
             SOURCE_REQUIRES_CUSTOMER (SR60b), SOURCE_CUSTOMER_MISMATCH (SR60f), SOURCE_NOT_CHARGEABLE (SR61),
-            UNSUPPORTED_PAYMENT_CURRENCY, CHARGE_EXCEEDS_SOURCE_LIMIT (SR62, SR63), MANDATE_INVALID (SR83).
+            UNSUPPORTED_PAYMENT_CURRENCY, CHARGE_EXCEEDS_SOURCE_LIMIT (SR62, SR63), MANDATE_INVALID (SR83),
+            TOO_MANY_REQUESTS (SR98).
     """
     source = rows.locked(tx, _chosen(tx, customer, source_id))
     _refuse_stranger(source, customer)
@@ -48,6 +49,7 @@ def eligible(
             _PATH,
             status=status,
         )
+    velocity.refuse(tx, customer.id if customer else None, source.fingerprint)
     _refuse_currency(source, currency)
     _refuse_amount(source, amount_minor)
     mandates.refuse(source, amount_minor)
@@ -110,6 +112,13 @@ def released(tx: Tx, source_id: str, payment_id: str) -> None:
         changes["in_use_by"] = None
     if changes:
         rows.save(tx, source, changes)
+
+
+def declined(tx: Tx, source_id: str, customer_id: str | None) -> None:
+    """Count a declined charge against its card and its customer (SR98)."""
+    source = rows.get(tx, source_id)
+    assert source is not None, f"no source {source_id}"
+    velocity.count(tx, customer_id, source.fingerprint)
 
 
 def hopeless(tx: Tx, source_id: str, why: str) -> None:

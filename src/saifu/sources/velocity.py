@@ -16,7 +16,7 @@ from saifu.store import Tx
 from saifu.tables import Instant, SourceTry
 
 WINDOW = timedelta(hours=1)
-MOST_TRIES = 30
+MOST_TRIES = 100
 """How many checks and declines a customer, or a card, has within the window."""
 
 _COUNT = (
