@@ -7,7 +7,7 @@ import orjson
 import strawberry
 from strawberry import ID, Private
 
-from resolvers import customers, payments
+from resolvers import customers, documents, payments
 from saifu import tables
 from saifu.refunds import rows
 from saifu.refunds.amounts import ItemRefund
@@ -18,6 +18,7 @@ from .values import Info, Money, Node, OfBusiness
 
 if TYPE_CHECKING:
     from .types import Customer
+    from .types_documents import Receipt
     from .types_payments import Payment
 
 
@@ -101,6 +102,13 @@ class Refund(Node, OfBusiness):
     )
     def needs_review_at(self, info: Info) -> datetime | None:
         return None if info.context.caller.is_session else self.row.needs_review_at
+
+    @strawberry.field(description="Its receipt, once it has succeeded (PM65).")
+    async def receipt(self, info: Info) -> Annotated["Receipt", strawberry.lazy(".types_documents")] | None:
+        from .types_documents import Receipt
+
+        found = await documents.receipts_of_payment(info.context, self.payment_id)
+        return next((Receipt.of(row) for row in found if row.object_id == self.id), None)
 
     @strawberry.field(description="The payment, as it is now. Needs `PAYMENTS_READ`, else null.")
     async def payment(self, info: Info) -> Annotated["Payment", strawberry.lazy(".types_payments")] | None:

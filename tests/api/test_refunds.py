@@ -76,6 +76,10 @@ async def test_a_card_gets_its_money_back_in_parts(client: Api) -> None:
         2,
     )
     assert after["disputes"]["totalCount"] == 0
+    receipt = "query ($id: ID!) { refund(id: $id) { receipt { id total { amount } } } }"
+    found = (await client.execute(receipt, id=rest["id"]))["refund"]["receipt"]
+    assert found["total"] == {"amount": 4_000}
+    assert {"id": found["id"]} in after["receipts"]
     no = await refused(client, "refundCreate", paymentId=payment_id, idempotencyKey="r3")
     assert (no["code"], no["httpStatus"]) == ("PAYMENT_ALREADY_REFUNDED", 409)
 

@@ -219,10 +219,11 @@ async def test_only_what_was_paid_is_refunded(store: Store, flow: RefundFlow, st
     assert (await refusal(flow, payment)).code is ErrorCode.PAYMENT_NOT_SUCCEEDED
 
 
-def test_where_nothing_was_paid_there_is_nothing_to_refund() -> None:
+async def test_where_nothing_was_paid_there_is_nothing_to_refund(store: Store) -> None:
     """PM43. No such payment can be stored: the database wants more than 0."""
+    payment = await store.write(a_payment)
     with pytest.raises(Refusal) as no:
-        refuse_payment(Payment(total_minor=0), [])
+        refuse_payment(Payment(**{**vars(payment), "total_minor": 0}), [])
     assert no.value.code is ErrorCode.ZERO_AMOUNT_PAYMENT_REFUND_NOT_ALLOWED
 
 
