@@ -1,5 +1,6 @@
 """The hosted page of installations that differ: another currency, Stripe, a shop that shows it in a frame."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -93,13 +94,20 @@ async def test_with_stripe_the_card_form_is_stripes_own(shop: Api) -> None:
     assert error_of(answer, "card_number").startswith("Paying by card needs JavaScript")
 
 
-@pytest.mark.parametrize("changes", [{"processor": "none"}], indirect=True)
-async def test_without_a_processor_a_card_cannot_be_paid_with(shop: Api) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"processor": "none"}, {**STRIPE, "stripe_publishable_key": None}], indirect=True
+)
+async def test_where_no_card_can_be_taken_none_is_asked_for(shop: Api) -> None:
+    """S23: not even a field; and what is sent all the same is no attempt."""
     checkout = await a_checkout(shop)
     page = await checkout.opened()
-    answer = await checkout.sends(page, token="tok_visa")
-    assert answer.status_code == 422
-    assert alert(answer).startswith("This cannot be paid that way")
+    assert (
+        alert(page)
+        == "This cannot be paid here at the moment Nothing was charged. Please contact Your business."
+    )
+    assert not re.search(r'name="card_number"|<button', page.text)
+    answer = await checkout.sends(page, card_number="4242424242424242", card_expiry="12/34", card_cvc="123")
+    assert (answer.status_code, (await checkout.stands())["attempts"]) == (422, 0)
 
 
 @pytest.mark.parametrize(

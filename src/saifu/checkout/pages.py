@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from saifu.processors.contract import OutcomeUnknown
+from saifu.processors.installed import SIMULATOR, STRIPE
 from saifu.processors.simulator.pages import TOKENS
 from saifu.processors.simulator.simulator import Simulator
 from saifu.refusals import Declined, ErrorCode, Refusal
@@ -280,22 +281,22 @@ class Pages:
     def _to(self, token: str, onward: bool = False) -> Response:
         """To the page as it is now; `onward` goes on to the bank at once where that is what is next."""
         url = PATH + token + ("?go=1" if onward else "")
-        return RedirectResponse(
-            url, _SEE_OTHER, {"cache-control": "no-store"}
-        )
+        return RedirectResponse(url, _SEE_OTHER, {"cache-control": "no-store"})
 
 
 def routes(flow: CheckoutFlow, settings: Settings, simulator: Simulator | None, folder: Path) -> list[Route]:
     """The hosted page, for the application.
 
     Args:
-        simulator: where the simulator charges; it takes card data in test mode.
+        simulator: takes card data in test mode, where it is also who charges.
         folder: of the page's sources, `src/web/checkout`.
     """
-    stripe_key = None if simulator is not None else settings.stripe_publishable_key
+    charges = flow.sources.processors.chosen_name
+    stripe_key = settings.stripe_publishable_key if charges == STRIPE else None
+    cards = simulator if charges == SIMULATOR else None
     manners = Manners.of(settings, stripe=stripe_key is not None)
     texts = Texts.of(folder / "texts")
-    return Pages(flow, settings, Assets.of(folder), texts, manners, simulator, stripe_key).routes()
+    return Pages(flow, settings, Assets.of(folder), texts, manners, cards, stripe_key).routes()
 
 
 def _token(request: Request) -> str:

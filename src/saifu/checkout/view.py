@@ -44,6 +44,10 @@ class Place:
     tokens_at: str | None = None
     stripe_key: str | None = None
 
+    @property
+    def takes_cards(self) -> bool:
+        return self.tokens_at is not None or self.stripe_key is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Entered:
@@ -118,18 +122,21 @@ def summary(standing: Standing, words: Words, rules: PaymentRules) -> dict[str, 
 def form(standing: Standing, place: Place, rules: PaymentRules, entered: Entered) -> dict[str, Any]:
     """The form of an open session."""
     session, words = standing.session, place.words
-    types = _types(standing)
+    types = [kind for kind in _types(standing) if kind != CARD_CHOICE or place.takes_cards]
     wallet = _wallet(standing, place, entered)
-    failed = standing.payment is not None and entered.problem is None
+    choices = _choices(standing, words, types, entered)
+    covers_all = bool(wallet) and standing.split is not None and not standing.split.source_minor
+    payable = bool(choices) or covers_all
     return {
         "csrf": place.csrf,
         "attempt": session.attempts + 1,
         "tokens_at": place.tokens_at,
         "stripe_key": place.stripe_key,
         "types": types,
-        "choices": _choices(standing, words, types, entered),
+        "choices": choices,
+        "payable": payable,
         "wallet": wallet,
-        "covers_all": bool(wallet) and standing.split is not None and not standing.split.source_minor,
+        "covers_all": covers_all,
         "total_minor": session.total_minor,
         "asks_payer": session.customer_id is None,
         "asks_name": rows.options(session)["require_cardholder_name"],
@@ -138,9 +145,7 @@ def form(standing: Standing, place: Place, rules: PaymentRules, entered: Entered
         "button": _button(standing, words),
         "filled": {"email": "", "account_name": "", "keep": "", **entered.values},
         "errors": dict(entered.errors),
-        "problem": wording.of_payment(words, standing.payment)
-        if failed and standing.payment
-        else entered.problem,
+        "problem": _problem(standing, words, rules, entered, payable),
         "test_cards": _test_cards(words) if place.tokens_at else [],
         "failed_return": back(standing) if standing.payment is not None else None,
         "give_up": words("return_unpaid", business=rules.business_name),
@@ -258,6 +263,18 @@ def _told(state: State, words: Words, rules: PaymentRules) -> dict[str, Any]:
     said = _SAID[state]
     text = words(said.text, business=rules.business_name)
     return {"kind": said.kind, "heading": words(said.heading), "text": text, "waits": said.waits}
+
+
+def _problem(
+    standing: Standing, words: Words, rules: PaymentRules, entered: Entered, payable: bool
+) -> Mapping[str, str] | None:
+    """What stands above the form: what is wrong with it, or why the last attempt was none."""
+    if not payable:
+        text = words("problem_unavailable_text", business=rules.business_name)
+        return wording.problem(words, "problem_unavailable", text)
+    if entered.problem is not None or standing.payment is None:
+        return entered.problem
+    return wording.of_payment(words, standing.payment)
 
 
 def _types(standing: Standing) -> list[str]:

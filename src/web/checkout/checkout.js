@@ -14,6 +14,7 @@
 
   function pays(form) {
     const button = form.querySelector("button.primary");
+    if (!button) return;
     const status = form.querySelector(".status");
     const texts = form.dataset;
     const card = texts.stripe ? stripeCard(texts.stripe, document.getElementById("stripe-card")) : null;
