@@ -15,7 +15,7 @@ from saifu.refunds.begin import NewRefund
 from saifu.refunds.rows import Destination, RefundStatus
 from saifu.refusals import Refusal
 from saifu.store import Origin, Store, Tx
-from saifu.tables import Payment
+from saifu.tables import Payment, Refund
 from tests.builders import a_customer, post
 from tests.refunding import Fake, a_gift, a_payment, dispute_flow, refund_flow
 
@@ -69,7 +69,7 @@ class World:
         owner = str(self.payments[0].customer_id)
         await self.store.write(lambda tx: post(tx, owner, self.chance.choice([-700, -50, 300])))
 
-    async def _all(self) -> list[rows.Refund]:
+    async def _all(self) -> list[Refund]:
         ids = [payment.id for payment in self.payments]
         found = await self.store.read(lambda tx: rows.of_payments(tx, ids))
         return [refund for refunds in found.values() for refund in refunds]
