@@ -35,7 +35,12 @@ STAMP_LIMIT = 2_000
 INSERT_LIMIT = 1_000
 """Rows per statement: PostgreSQL takes 32 767 parameters, and the widest table has 22 columns."""
 CHANNEL = "saifu_log"
-OWN_CONSTRAINTS = frozenset({"ledger_entry_sequence", "idempotency_record_pkey", "event_pkey", "wallet_pkey"})
+OWN_CONSTRAINTS = frozenset(
+    {
+        *("ledger_entry_sequence", "idempotency_record_pkey", "event_pkey", "event_order_pkey", "wallet_pkey"),
+        *("payment_live_for", "payment_attempt_pkey", "processor_callback_pkey"),
+    }
+)
 """A duplicate here means that another transaction was quicker, not that the request is wrong."""
 
 _SETTINGS = {

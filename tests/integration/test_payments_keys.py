@@ -156,7 +156,7 @@ async def test_two_retries_at_once_are_one(store: Store, desk: Cashier) -> None:
         *[desk.flow.retry(Retry(first.id, each.id, source_id=each.id), Origin()) for each in others],
         return_exceptions=True,
     )
-    assert sorted(isinstance(each, Refusal) for each in outcomes) == [False, True]
+    assert sorted(isinstance(each, Refusal) for each in outcomes) == [False, True], outcomes
     assert len(desk.bank.calls["charge"]) == 2
 
 
