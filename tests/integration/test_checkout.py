@@ -192,6 +192,21 @@ async def test_a_session_that_runs_out_cancels_its_payment_and_gives_the_balance
     assert (await desk.stands(session)).session.version == before
 
 
+async def test_nothing_is_paid_from_a_link_that_ran_out_or_was_never_given(
+    desk: Counter, clock: ManualClock
+) -> None:
+    """PM71: `CHECKOUT_SESSION_EXPIRED` before a token is used up, and before any job has said so."""
+    session = await desk.opens()
+    clock.advance(timedelta(hours=24))
+    with pytest.raises(Refusal) as no:
+        await desk.pays(session)
+    assert (no.value.code, no.value.manner.http_status) == (ErrorCode.CHECKOUT_SESSION_EXPIRED, 410)
+    assert desk.cashier.bank.calls == {}
+    with pytest.raises(Refusal) as no:
+        await desk.flow.expire("cks_nothing", None, Origin())
+    assert no.value.code is ErrorCode.NOT_FOUND
+
+
 async def test_an_action_that_was_completed_just_before_the_end_is_paid(
     desk: Counter, clock: ManualClock
 ) -> None:

@@ -72,4 +72,12 @@ def test_what_demands_an_idempotency_key_is_known_to_move_money() -> None:
     """A30, A61: at most one such field per operation."""
     assert CORE.mutation_type
     moving = {name for name, field in CORE.mutation_type.fields.items() if "moves_money" in field.extensions}
-    assert moving == {"ledgerEntryCreate", "paymentCreate", "paymentRetry", "refundCreate", "refundVoid", "walletTopUp"}
+    assert moving == {
+        "checkoutSessionCreate",
+        "ledgerEntryCreate",
+        "paymentCreate",
+        "paymentRetry",
+        "refundCreate",
+        "refundVoid",
+        "walletTopUp",
+    }
