@@ -158,5 +158,5 @@ def test_scalars_of_our_own_say_what_they_look_like() -> None:
 def test_every_error_code_is_produced_by_a_test_of_the_api_or_the_engine() -> None:
     """A23."""
     folders = ("api", "integration", "faults", "scenarios")
-    texts = "".join(path.read_text() for name in folders for path in (TESTS / name).glob("test_*.py"))
+    texts = "".join(path.read_text() for name in folders for path in (TESTS / name).rglob("test_*.py"))
     assert [code.name for code in ErrorCode if code.name not in texts] == []

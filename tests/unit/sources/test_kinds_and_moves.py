@@ -43,8 +43,9 @@ def test_kinds_are_those_of_the_specification() -> None:
     """§2: what the types that are offered do, and which of them lapse without a charge (SR11)."""
     once, again = SourceUsage.SINGLE_USE, SourceUsage.REUSABLE
     assert {
-        kind: (KINDS[kind].flow, KINDS[kind].usages[0], KINDS[kind].currencies, KINDS[kind].lapses)
-        for kind in ("card", "sepa_debit", "ach_debit", "ideal", "ach_credit_transfer", "upi", "multibanco")
+        kind: (found.flow, found.usages[0], found.currencies, found.lapses)
+        for kind, found in ((each.value, KINDS[each]) for each in SourceType)
+        if kind in ("card", "sepa_debit", "ach_debit", "ideal", "ach_credit_transfer", "upi", "multibanco")
     } == {
         "card": (SourceFlow.NONE, again, (), False),
         "sepa_debit": (SourceFlow.NONE, again, ("EUR",), False),
