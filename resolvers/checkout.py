@@ -20,7 +20,6 @@ from .context import Context
 from .streams import Gap, Ready
 
 PAGE = "/checkout/"
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - where somebody listens is not where it is found
 _EVENTS = frozenset(
     kind.value
     for kind in EventType
@@ -119,7 +118,4 @@ async def _now(ctx: Context, session_id: str, cursor: str) -> SessionNow:
 
 def home(ctx: Context) -> str:
     """Where customers' browsers reach the gateway, without a slash at the end."""
-    settings = ctx.settings
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    return f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{settings.port}"
+    return ctx.settings.base_url

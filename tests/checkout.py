@@ -44,7 +44,7 @@ class Checkout:
         """Open the page, type a card, submit, and come to where that leads."""
         page = await self.opened()
         card = {"card_number": number, "card_expiry": "12/34", "card_cvc": "123"}
-        answer = await self.sends(page, **card, **fields)
+        answer = await self.sends(page, **{**card, **fields})
         return await self.follows(answer)
 
     async def follows(self, answer: httpx.Response) -> httpx.Response:

@@ -9,7 +9,7 @@ from saifu.clock import ManualClock
 from saifu.store import Store
 from tests.api.mutations import a_new_customer, change, done, refused
 from tests.builders import a_session
-from tests.checkout import TEA, a_checkout
+from tests.checkout import DECLINED, TEA, a_checkout, heading
 from tests.client import Api
 from tests.footprint import footprint, grown
 
@@ -143,9 +143,10 @@ async def test_an_address_means_the_oldest_customer_that_is_neither_deleted_nor_
     assert fresh["checkoutSession"]["customer"]["id"] not in {gone, oldest}
 
 
-async def test_an_open_session_is_ended_once(client: Api) -> None:
-    """PM71."""
-    checkout = await a_checkout(client)
+@pytest.mark.parametrize("customer", [{"email": "mika@example.com"}, None])
+async def test_an_open_session_is_ended_once(client: Api, customer: dict[str, str] | None) -> None:
+    """PM71; ruling 14: a session of nobody yet is its own order key."""
+    checkout = await a_checkout(client, customer=customer)
     for replayed in (False, True):
         ended = await done(
             client, "checkoutSessionExpire", checkoutSessionId=checkout.id, idempotencyKey="end"
@@ -167,6 +168,30 @@ async def test_ending_a_session_cancels_the_payment_that_waits_for_its_customer(
         "EXPIRED",
         "CANCELLED",
     )
+
+
+async def test_a_payment_that_the_merchant_tries_again_completes_its_session(client: Api) -> None:
+    """PM19b, PM72: meanwhile, and afterwards, nobody pays on the page."""
+    customer_id = await a_new_customer(client)
+    good = await done(client, "sourceAttach", customerId=customer_id, source="tok_visa")
+    checkout = await a_checkout(client, customer={"id": customer_id})
+    page = await checkout.opened()
+    await checkout.pays(DECLINED)
+    failed = (await checkout.stands())["payment"]["id"]
+    again = await client.execute(
+        "mutation ($id: ID!, $good: ID!, $key: String!) { "
+        "paymentRetry(input: {paymentId: $id, sourceId: $good, idempotencyKey: $key}) { payment { id status } } }",
+        key="again",
+        id=failed,
+        good=good["source"]["id"],
+    )
+    assert again["paymentRetry"]["payment"]["status"] == "SUCCEEDED"
+    stands = await checkout.stands()
+    assert (stands["status"], stands["payment"]["id"]) == (
+        "COMPLETED",
+        again["paymentRetry"]["payment"]["id"],
+    )
+    assert heading(await checkout.follows(await checkout.sends(page))) == "Payment complete"
 
 
 async def test_a_session_whose_time_is_over_is_expired_before_any_job_says_so(

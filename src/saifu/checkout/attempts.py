@@ -66,9 +66,17 @@ class Repeated(Exception):
     """This attempt was made already, or another is under way: the page shows how it stands (PM72)."""
 
 
+def latest(tx: Tx, session: CheckoutSession) -> Payment | None:
+    """The payment that says how a session stands: one that is live or has succeeded, else the last that failed."""
+    live = payments.live_for(tx, session.id)
+    if live is not None or session.payment_id is None:
+        return live
+    return payments.get(tx, session.payment_id)
+
+
 def under_way(tx: Tx, session: CheckoutSession) -> Payment | None:
-    """The payment of a session that is not terminal."""
-    payment = payments.get(tx, session.payment_id) if session.payment_id else None
+    """The payment of a session that is not terminal, whoever began it: a merchant may retry one too."""
+    payment = payments.live_for(tx, session.id)
     return None if payment is None or payment.status in TERMINAL else payment
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import StrEnum
 
 from saifu import customer_rows
-from saifu.payments import rows as payments
 from saifu.payments.machine import TERMINAL, PaymentStatus
 from saifu.payments.rules import PaymentRules
 from saifu.payments.split import Split
@@ -83,7 +82,7 @@ def read(tx: Tx, session_id: str, rules: PaymentRules) -> Standing:
     is_charged = session.purpose != Purpose.MANDATE
     return Standing(
         session=session,
-        payment=payments.get(tx, session.payment_id) if session.payment_id else None,
+        payment=attempts.latest(tx, session),
         customer=customer,
         saved=_saved(tx, session) if customer else [],
         balance_minor=balance_minor,
