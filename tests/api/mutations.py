@@ -79,6 +79,7 @@ _SELECTIONS = {
     "refundVoid": _REFUND,
     "disputeAccept": _DISPUTE,
     "disputeChallenge": _DISPUTE,
+    "simulatorScript": "queued",
     "apiKeyCreate": "apiKey { id name prefix scopes revokedAt } secret",
     "apiKeyRevoke": "apiKey { id revokedAt }",
 }

@@ -78,6 +78,7 @@ EXPECTED: dict[Scope, set[str]] = {
         "payment", "payments", "paymentCreate", "paymentRetry", "paymentCancel", "walletTopUp",
         "invoice", "invoices", "receipt", "documentLinkCreate", "documentLinksRevoke",
         "refund", "refunds", "dispute", "disputes", "refundCreate", "refundVoid", "disputeAccept", "disputeChallenge",
+        "simulatorScript",
     },
     Scope.EVENTS_READ: {"event", "events", "eventTypes"},
     Scope.KEYS_READ: {"apiKeys"},

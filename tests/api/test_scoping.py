@@ -230,6 +230,7 @@ INPUTS: dict[str, dict[str, Any]] = {
     "checkoutSessionCreate": {
         "currency": "USD", "purpose": "TOP_UP", "amount": 100, "customer": {"id": "cus_x"}, "idempotencyKey": "k",
     },
+    "simulatorScript": {"outcomes": [{"outcome": "SUCCEED"}]},
     "checkoutSessionExpire": {"checkoutSessionId": "cks_x"},
     "apiKeyCreate": {"name": "mine", "scopes": ["ADMIN"]},
     "apiKeyRevoke": {"apiKeyId": "key_x"},
