@@ -13,7 +13,6 @@ import structlog
 from sqlmodel import SQLModel
 
 from saifu import logs
-from saifu.processors.contract import OutcomeUnknown
 from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.pages import TOKENS
 from tests.api.mutations import a_new_customer, done
@@ -117,9 +116,3 @@ async def once_disputed(client, payment_id: str):
 async def test_a_callback_that_nobody_signed_is_refused_from_the_first_moment(browser, store, clock):
     """S18: the gateway knows the simulator's secret before it serves."""
     assert (await browser.post(DOOR, content=b"{}")).status_code == 400
-
-
-async def test_a_simulator_that_was_not_started_takes_no_callback_for_forged(store, clock):
-    """Whoever cannot tell says so, and the callback comes again."""
-    with pytest.raises(OutcomeUnknown):
-        Simulator(store).callbacks({}, b"{}", clock.now())

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from saifu.processors.contract import ForgedCallback, OutcomeUnknown
+from saifu.processors.contract import ForgedCallback
 from saifu.refusals import Refusal
 
 from .callbacks import CallbackFlow
@@ -28,8 +28,6 @@ def routes(flow: CallbackFlow) -> list[Route]:
         except ForgedCallback:
             log.warning("callback_forged", processor=name)
             return _answer(400, "BAD_CALLBACK")
-        except OutcomeUnknown:
-            return _answer(503, "NOT_READY")
         except Refusal as refusal:
             return _answer(refusal.manner.http_status, refusal.code)
         return JSONResponse({"received": True})
