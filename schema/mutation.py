@@ -109,7 +109,15 @@ class ApiKeyRevokePayload(Answer):
 
 
 @strawberry.type(description="Every change there is.")
-class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMutations, RefundMutations, DisputeMutations, SimulatorMutations):
+class Mutation(
+    SourceMutations,
+    PaymentMutations,
+    CheckoutMutations,
+    DocumentMutations,
+    RefundMutations,
+    DisputeMutations,
+    SimulatorMutations,
+):
     @strawberry.mutation(
         description="Create a customer, with a wallet at zero in every enabled currency (CU1, CU2). Errors: "
         "`INVALID_REQUEST_PARAMETERS`, `MAXIMUM_KEYS_REACHED`, `IDEMPOTENCY_KEY_REUSED`; with `source` also those of "
@@ -119,9 +127,7 @@ class Mutation(SourceMutations, PaymentMutations, CheckoutMutations, DocumentMut
     async def customer_create(
         self, info: Info, input: Annotated[CustomerCreateInput, ASKED]
     ) -> CustomerCreatePayload:
-        done = await customers.create(
-            info.context, input.customer(), input.given(), input.idempotency_key
-        )
+        done = await customers.create(info.context, input.customer(), input.given(), input.idempotency_key)
         return CustomerCreatePayload(customer=Customer.of(done.value), replayed=done.replayed)
 
     @strawberry.mutation(

@@ -15,8 +15,8 @@ from .connections import After, Before, Connection, First, Last, Paging, connect
 from .enums import CreationOrder, CustomerOrder, EventOrder, EventType, Granularity
 from .inputs import AuditLogFilter, CustomerFilterInput, EventFilter
 from .query_checkout import CheckoutQueries
-from .query_documents import DocumentQueries
 from .query_disputes import DisputeQueries
+from .query_documents import DocumentQueries
 from .query_payments import PaymentQueries
 from .query_refunds import RefundQueries
 from .query_sources import SourceQueries

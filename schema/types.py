@@ -12,6 +12,7 @@ from resolvers import customers, documents, events, lists, nodes, payments, sour
 from resolvers.context import Context
 from saifu import cursors, tables, wallet_views
 from saifu.events import API_VERSION
+from saifu.sources.kinds import SourceStatus, SourceType
 
 from .connections import After, Before, Connection, First, Last, Paging, connect, order_of
 from .enums import (
@@ -25,7 +26,7 @@ from .enums import (
     LotStatus,
     ReferenceType,
 )
-from .enums_sources import SourceOrder, SourceStatus, SourceType
+from .enums_sources import SourceOrder
 from .inputs import LedgerEntryFilter
 from .inputs_documents import InvoiceFilter
 from .inputs_payments import PaymentFilter

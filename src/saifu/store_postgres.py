@@ -37,7 +37,13 @@ INSERT_LIMIT = 1_000
 CHANNEL = "saifu_log"
 OWN_CONSTRAINTS = frozenset(
     {
-        *("ledger_entry_sequence", "idempotency_record_pkey", "event_pkey", "event_order_pkey", "wallet_pkey"),
+        *(
+            "ledger_entry_sequence",
+            "idempotency_record_pkey",
+            "event_pkey",
+            "event_order_pkey",
+            "wallet_pkey",
+        ),
         *("payment_live_for", "payment_attempt_pkey", "processor_callback_pkey"),
     }
 )

@@ -134,7 +134,14 @@ def test_what_is_declared_is_what_the_schema_has(house: House) -> None:
 
     compare(shapes.CUSTOMER)
     assert {name: fields for name, fields in left.items() if fields} == {
-        "Customer": {"invoices", "payments", "sources", "defaultSource", "totalBalanceUsd", "totalBalanceUsdMissing"},
+        "Customer": {
+            "invoices",
+            "payments",
+            "sources",
+            "defaultSource",
+            "totalBalanceUsd",
+            "totalBalanceUsdMissing",
+        },
         "Wallet": {"customer", "entries", "lots", "balanceAt"},
         "LedgerEntry": {"lots", "wallet", "customer"},
         "Event": {"object", "customer"},

@@ -101,7 +101,8 @@ class PaymentAttempt(Row, table=True):
     """One call to a processor about a payment, recorded before it is made (RELIABILITY §3.4).
 
     `state` is submitting, unknown, succeeded, declined, processing, action_required, not_found, cancelled or
-    needs_review; `next_look_at` is when the recovery job asks the processor again.
+    needs_review; `next_look_at` is when the recovery job asks the processor again. `order_json` is what the processor
+    is told of a charge, the same each time.
     """
 
     __tablename__ = "payment_attempt"
@@ -123,6 +124,7 @@ class PaymentAttempt(Row, table=True):
     processor_ref: str | None = None
     decline_code: str | None = None
     raw_code: str | None = None
+    order_json: str | None = text()
     looks: int
     sent_at: datetime = instant()
     deadline_at: datetime = instant()
@@ -198,8 +200,8 @@ class Refund(Row, table=True):
 class Dispute(Row, table=True):
     """Money that a bank or a customer asks back (payments.md §6), and what of it a wallet bears (W66).
 
-    `asked` is what the processor was asked to do, `challenge` or `accept`, until it has answered; `next_look_at` is when
-    it is asked again.
+    `asked` is what the processor was asked to do, `challenge` or `accept`, until it has answered; `next_look_at` is
+    when it is asked again.
     """
 
     __tablename__ = "dispute"
