@@ -9,25 +9,21 @@ from collections.abc import Awaitable
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import bindparam
-from sqlmodel import col, select
 
 from saifu.processors.contract import (
     Charge,
     ChargeAnswer,
     ChargeState,
-    CustomerAt,
     OutcomeUnknown,
     Processor,
     RefundAnswer,
     RefundOrder,
 )
 from saifu.processors.registry import Processors
-from saifu.sources import rows as source_rows
 from saifu.store import Store, Tx
-from saifu.tables import Payment, PaymentAttempt, ProcessorCustomer
+from saifu.tables import Payment, PaymentAttempt
 
-from . import attempts, questions, returning, rows, settling
+from . import attempts, charges, questions, returning, rows, settling
 from .attempts import AttemptKind
 from .machine import UNPAID
 from .rules import PaymentRules
@@ -38,11 +34,6 @@ T = TypeVar("T")
 
 CALL_TIMEOUT_S = 50.0
 """How long one call to a processor may take: less than `attempts.ANSWER_WITHIN`."""
-
-_AT_PROCESSOR = select(col(ProcessorCustomer.processor_ref)).where(
-    col(ProcessorCustomer.customer_id) == bindparam("customer_id"),
-    col(ProcessorCustomer.processor) == bindparam("processor"),
-)
 
 
 class Asking:
@@ -140,33 +131,10 @@ async def _asked(call: Awaitable[T], payment_id: str) -> T:
 
 
 def _charge(tx: Tx, payment_id: str) -> tuple[Payment, Charge]:
-    """The order to the processor, from what step A wrote down."""
-    payment = rows.existing(tx, payment_id)
-    source = None if payment.source_id is None else source_rows.get(tx, payment.source_id)
-    assert source is not None, f"{payment_id} charges nothing"
-    billing = rows.loaded(payment.billing_json)
-    return payment, Charge(
-        reference=payment.id,
-        instrument_ref=source.processor_ref or "",
-        instrument_type=source.type,
-        amount_minor=payment.source_minor,
-        currency=payment.currency,
-        customer=_customer(tx, payment),
-        on_session=payment.on_session,
-        return_url=payment.return_url,
-        description=payment.description,
-        statement_descriptor=payment.statement_descriptor,
-        source_id=source.id,
-        billing_country=billing and billing.get("country"),
-    )
-
-
-def _customer(tx: Tx, payment: Payment) -> CustomerAt | None:
-    copy = rows.loaded(payment.customer_json)
-    if copy is None:
-        return None
-    ref = tx.first(_AT_PROCESSOR, customer_id=copy["customer_id"], processor=payment.processor)
-    return CustomerAt(copy["customer_id"], copy["email"], copy["name"], ref)
+    """The order to the processor, as step A wrote it down."""
+    charge = charges.ordered(tx, payment_id)
+    assert charge is not None, f"{payment_id} charges nothing"
+    return rows.existing(tx, payment_id), charge
 
 
 def _to_return(tx: Tx, payment_id: str) -> tuple[Payment, PaymentAttempt] | None:

@@ -114,11 +114,14 @@ def due(tx: Tx, limit: int) -> list[str]:
     return [payment_id for _, payment_id in tx.all(_DUE, now=tx.now, limit=limit)]
 
 
-def begin(tx: Tx, payment_id: str, kind: AttemptKind, at_once: bool = True) -> PaymentAttempt:
+def begin(
+    tx: Tx, payment_id: str, kind: AttemptKind, at_once: bool = True, order_json: str | None = None
+) -> PaymentAttempt:
     """Record a call before it is made. Whoever calls holds the payment's lock.
 
     Args:
         at_once: the caller makes the call; otherwise the recovery job does, when it runs next.
+        order_json: of a charge, what the processor is told.
     """
     attempt_id = new_id("pat")
     deadline_at = tx.now + ANSWER_WITHIN
@@ -134,6 +137,7 @@ def begin(tx: Tx, payment_id: str, kind: AttemptKind, at_once: bool = True) -> P
             processor_ref=None,
             decline_code=None,
             raw_code=None,
+            order_json=order_json,
             looks=0,
             sent_at=tx.now,
             deadline_at=deadline_at,

@@ -21,7 +21,7 @@ from saifu.sources import rows as source_rows
 from saifu.store import Tx
 from saifu.tables import Customer, Payment, Source
 
-from . import attempts, checks, rows, settling
+from . import attempts, charges, checks, rows, settling
 from .attempts import AttemptKind
 from .machine import PaymentStatus
 from .orders import PaymentOrder, Purpose
@@ -110,7 +110,8 @@ def _make(
     if customer is not None and parts.wallet_minor:
         _take(tx, payment, customer, rules)
     if source is not None:
-        attempts.begin(tx, payment.id, AttemptKind.CHARGE)
+        charge = charges.order(tx, payment, source, save=order.save_source)
+        attempts.begin(tx, payment.id, AttemptKind.CHARGE, order_json=charges.packed(charge))
         return payment
     learned = {"payment_method": CUSTOMER_BALANCE, "succeeded_at": tx.now}
     return settling.moved(tx, Held(payment, customer), PaymentStatus.SUCCEEDED, learned, rules)

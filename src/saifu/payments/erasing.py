@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Integer, bindparam
+from sqlalchemy import Integer, bindparam, null, update
 from sqlmodel import col, select
 
 from saifu.store import Tx
-from saifu.tables import Payment
+from saifu.tables import Payment, PaymentAttempt
 
 from . import rows
 
@@ -23,6 +23,14 @@ _OF_CUSTOMER = (
 )
 
 
+# Nothing is sent any more: whoever has a payment under way is not deleted (CU51).
+_FORGET_ORDERS = (
+    update(PaymentAttempt)
+    .where(col(PaymentAttempt.payment_id) == bindparam("of_payment"))
+    .values(order_json=null())
+)
+
+
 def erase(tx: Tx, customer_id: str, stand_ins: Mapping[str, Any]) -> None:
     """Replace the copies of a customer, whose lock the caller holds; amounts, codes and ids stay."""
     after = ""
@@ -30,6 +38,7 @@ def erase(tx: Tx, customer_id: str, stand_ins: Mapping[str, Any]) -> None:
         after = found[-1].id
         for payment in found:
             rows.save(tx, payment, _without_person(payment, stand_ins))
+            tx.run(_FORGET_ORDERS, of_payment=payment.id)
 
 
 def _without_person(payment: Payment, stand_ins: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def missing(tx: Tx, payment_id: str) -> bool:
     if may_turn_up or tx.now >= sent[0].sent_at + attempts.REVIEW_AFTER:
         return False
     attempts.stands(tx, sent[-1], AttemptState.NOT_FOUND)
-    attempts.begin(tx, payment_id, AttemptKind.CHARGE)
+    attempts.begin(tx, payment_id, AttemptKind.CHARGE, order_json=sent[0].order_json)
     return True
 
 

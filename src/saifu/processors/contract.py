@@ -118,6 +118,9 @@ class Charge:
 
     Attributes:
         reference: the payment's id, `pay_…`: our reference and the idempotency key (W46).
+        customer_id, customer_ref: who pays, by our name and by the processor's own, once there is one.
+        is_attached: whether the processor keeps the instrument for this customer already.
+        save: keep it for the customer once it is charged, to be charged again when nobody is there (PM77).
         on_session: whether the customer is there to be asked; off-session nobody is (PM19a).
         return_url: where the customer comes back to after an action.
     """
@@ -127,7 +130,10 @@ class Charge:
     instrument_type: str
     amount_minor: int
     currency: str
-    customer: CustomerAt | None = None
+    customer_id: str | None = None
+    customer_ref: str | None = None
+    is_attached: bool = False
+    save: bool = False
     on_session: bool = False
     return_url: str | None = None
     description: str | None = None

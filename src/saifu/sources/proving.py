@@ -52,12 +52,15 @@ class Proven:
             )
 
 
-def customer_at(tx: Tx, customer: Customer, processor: str | None) -> CustomerAt:
+def customer_at(tx: Tx, customer: Customer, processor: str) -> CustomerAt:
     """A customer as a processor is told of it."""
-    known = None if processor is None else _at(tx, customer.id, processor)
-    return CustomerAt(
-        customer.id, customer.email, customer.name, None if known is None else known.processor_ref
-    )
+    return CustomerAt(customer.id, customer.email, customer.name, customer_ref(tx, customer.id, processor))
+
+
+def customer_ref(tx: Tx, customer_id: str, processor: str) -> str | None:
+    """The name that a processor has given to a customer, once it has."""
+    known = _at(tx, customer_id, processor)
+    return None if known is None else known.processor_ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from saifu.ids import new_id
-from saifu.processors.contract import ChargeAnswer, ChargeState, CustomerAt, OutcomeUnknown
+from saifu.processors.contract import ChargeAnswer, ChargeState, OutcomeUnknown
 from saifu.processors.declines import DeclineCode
 from saifu.processors.stripe import api, intents
 from tests.stripe_fake import Fault, a_charge, shape
@@ -34,9 +34,12 @@ NEVER_DONE = [
 
 async def test_a_charge_is_one_intent_with_our_reference_as_key_and_as_metadata(stripe, fake):
     """W46, PM29: what is sent, field by field."""
-    customer = CustomerAt("cus_01", "ada@example.com", "Ada", ref="cus_Sfake")
     charge = a_charge(
-        customer=customer, description="Order 7", statement_descriptor="ACME", source_id="src_1"
+        customer_id="cus_01",
+        customer_ref="cus_Sfake",
+        description="Order 7",
+        statement_descriptor="ACME",
+        source_id="src_1",
     )
     answer = await stripe.charge(charge)
     (sent,) = fake.sent(INTENTS)
@@ -252,8 +255,14 @@ async def test_a_bank_debit_is_on_its_way(stripe, fake):
 async def test_the_mandate_of_a_bank_debit_is_given_once(stripe, fake, owner, is_asked):
     """SR80: Stripe has had that of an attached one since it was attached."""
     fake.methods["pm_sepa"] = shape("payment_method.sepa_debit", id="pm_sepa", customer=owner)
-    customer = CustomerAt("cus_01", "ada@example.com", "Ada", ref="cus_Sfake")
-    debit = a_charge("pm_sepa", instrument_type="sepa_debit", currency="EUR", customer=customer)
+    debit = a_charge(
+        "pm_sepa",
+        instrument_type="sepa_debit",
+        currency="EUR",
+        customer_id="cus_01",
+        customer_ref="cus_Sfake",
+        is_attached=owner is not None,
+    )
     assert (await stripe.charge(debit)).state is ChargeState.SUCCEEDED
     (sent,) = fake.sent(INTENTS)
     assert ("mandate_data[customer_acceptance][type]" in sent.form) is is_asked

@@ -142,9 +142,8 @@ async def test_a_kept_card_is_charged_again_and_again_and_found_by_our_reference
     """SR8, PM29."""
     card = await stripe.instrument("pm_card_visa", "digest-1")
     kept = await stripe.attach(card.ref, ADA, new_id("src"))
-    customer = CustomerAt(ADA.id, ADA.email, ADA.name, kept.customer_ref)
     for _ in range(2):
-        charge = a_charge(card.ref, customer=customer)
+        charge = a_charge(card.ref, customer_id=ADA.id, customer_ref=kept.customer_ref, is_attached=True)
         answer = await stripe.charge(charge)
         assert answer.state is ChargeState.SUCCEEDED
         assert await stripe.look_up(charge.reference) == answer
@@ -176,9 +175,15 @@ async def test_a_bank_debit_is_made_of_an_iban_and_succeeds_later(stripe, addres
     made = await stripe.create_source(order)
     assert made.detail == {"country": "DE", "bank_code": "37040044", "last4": "3000"}
     kept = await stripe.attach((await stripe.instrument("pm_card_visa", "d")).ref, ADA, new_id("src"))
-    customer = CustomerAt(ADA.id, ADA.email, ADA.name, kept.customer_ref)
     await post(address, f"/v1/payment_methods/{made.ref}/attach", {"customer": kept.customer_ref})
-    charge = a_charge(made.ref, instrument_type="sepa_debit", currency="EUR", customer=customer)
+    charge = a_charge(
+        made.ref,
+        instrument_type="sepa_debit",
+        currency="EUR",
+        customer_id=ADA.id,
+        customer_ref=kept.customer_ref,
+        is_attached=True,
+    )
     answer = await stripe.charge(charge)
     assert answer.state in {ChargeState.PROCESSING, ChargeState.SUCCEEDED}
     async with asyncio.timeout(10):

@@ -10,7 +10,7 @@ from saifu.processors.declines import DeclineCode
 
 from .amounts import to_stripe
 from .answers import ACTION, REFERENCE, WAITING, answer, declined
-from .api import Object, Refused, dig, ref_of
+from .api import Object, Refused, dig
 from .declines import TABLE, decline_code
 from .intents import Intents
 
@@ -35,7 +35,7 @@ class Charges(Intents):
             return declined(None, DeclineCode.INVALID_AMOUNT, "amount_not_representable")
         if charge.instrument_type not in TYPES:
             return declined(None, DeclineCode.PAYMENT_METHOD_UNSUPPORTED, charge.instrument_type)
-        order = _order(charge, amount) | await self._consent(charge)
+        order = _order(charge, amount) | _consent(charge)
         call = self._api.v1.payment_intents.create_async(
             params=order, options={"idempotency_key": charge.reference}
         )
@@ -67,23 +67,6 @@ class Charges(Intents):
         if intent.get("status") in WAITING:
             intent = await self._cancelled(intent)
         return await self._settled(intent)
-
-    async def _consent(self, charge: Charge) -> dict[str, Any]:
-        """What says that the customer agreed: of a bank debit that Stripe does not keep for the customer, a mandate.
-
-        Stripe has had that of an attached one since its check, and takes it off-session.
-        """
-        if charge.instrument_type != "card" and not await self._is_kept(charge):
-            return {"mandate_data": OFFLINE_MANDATE}
-        return {} if charge.on_session else {"off_session": True}
-
-    async def _is_kept(self, charge: Charge) -> bool:
-        customer_ref = charge.customer.ref if charge.customer else None
-        if customer_ref is None:
-            return False
-        call = self._api.v1.payment_methods.retrieve_async(charge.instrument_ref)
-        method = await self._api.read("read instrument", call)
-        return method is not None and ref_of(method.get("customer")) == customer_ref
 
     async def _after(self, refused: Refused, reference: str) -> ChargeAnswer:
         """What a refusal of the request means for the charge."""
@@ -133,13 +116,22 @@ class Charges(Intents):
             return found
 
 
+def _consent(charge: Charge) -> dict[str, Any]:
+    """What says that the customer agreed: of a bank debit that Stripe does not keep for the customer, a mandate.
+
+    Stripe has had that of an attached one since its check, and takes it off-session.
+    """
+    if charge.instrument_type != "card" and not charge.is_attached:
+        return {"mandate_data": OFFLINE_MANDATE}
+    return {} if charge.on_session else {"off_session": True}
+
+
 def _order(charge: Charge, amount: int) -> dict[str, Any]:
     may_redirect = charge.on_session and charge.return_url is not None
-    customer_ref = charge.customer.ref if charge.customer else None
     metadata = {
         REFERENCE: charge.reference,
         ACTION: "redirect" if may_redirect else "none",
-        "saifu_customer": charge.customer.id if charge.customer else None,
+        "saifu_customer": charge.customer_id,
         "saifu_source": charge.source_id,
     }
     is_card = charge.instrument_type == "card"
@@ -148,7 +140,8 @@ def _order(charge: Charge, amount: int) -> dict[str, Any]:
         "currency": charge.currency.lower(),
         "payment_method": charge.instrument_ref,
         "payment_method_types": [TYPES[charge.instrument_type]],
-        "customer": customer_ref,
+        "customer": charge.customer_ref,
+        "setup_future_usage": "off_session" if charge.save else None,
         "confirm": True,
         "return_url": charge.return_url if may_redirect else None,
         "description": charge.description,
