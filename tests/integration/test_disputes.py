@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -17,6 +18,7 @@ from saifu.disputes.answering import Answer, Asked
 from saifu.disputes.flow import DisputeFlow
 from saifu.processors.contract import DisputeReport
 from saifu.refunds.begin import NewRefund
+from saifu.refunds.flow import RefundFlow
 from saifu.refunds.rows import Destination
 from saifu.refusals import ErrorCode, IdempotencyKeyReused, Refusal, TransitionNotAllowed
 from saifu.store import Origin, Store, Tx
@@ -383,6 +385,39 @@ async def test_while_the_bank_has_the_money_the_source_is_not_refunded(
     with pytest.raises(Refusal) as no:
         await refunds.create(NewRefund(other.id, 1), BY)
     assert no.value.code is ErrorCode.PAYMENT_DISPUTED
+
+
+async def test_while_the_bank_has_the_money_it_is_not_paid_into_the_wallet_either(
+    store: Store, flow: DisputeFlow, fake: Fake
+) -> None:
+    """PM49: PAYMENT_DISPUTED, else the merchant would pay twice; what the wallet had paid goes back into it."""
+    payment = await store.write(mixed)
+    into_wallet = partial(NewRefund, payment.id, destination=Destination.WALLET)
+    refunds = refund_flow(store, fake)
+    await reported(flow, fake, a_report(payment))
+    for too_much in (4_001, 10_000):
+        assert (await no_to(refunds, into_wallet(too_much))).code is ErrorCode.PAYMENT_DISPUTED
+    part = (await refunds.create(into_wallet(1_000), BY)).value
+    assert (part.status, part.of_source_minor, part.wallet_minor) == ("succeeded", 0, 1_000)
+    rest = (await refunds.create(into_wallet(), BY)).value
+    assert (rest.status, rest.of_source_minor, rest.wallet_minor) == ("succeeded", 0, 3_000)
+    assert await balance(store, payment.customer_id) == 4_000
+    for no_more in (1, None):
+        assert (await no_to(refunds, into_wallet(no_more))).code is ErrorCode.PAYMENT_DISPUTED
+    await reported(flow, fake, a_report(payment, outcome="cancelled"))
+    assert (await refunds.create(into_wallet(), BY)).value.of_source_minor == 6_000
+
+
+def mixed(tx: Tx) -> Payment:
+    customer = a_customer(tx)
+    post(tx, customer.id, 4_000)
+    return a_payment(tx, source=6_000, wallet=4_000, customer_id=customer.id)
+
+
+async def no_to(refunds: RefundFlow, new: NewRefund) -> Refusal:
+    with pytest.raises(Refusal) as no:
+        await refunds.create(new, BY)
+    return no.value
 
 
 async def test_a_refund_that_the_bank_has_claimed_is_not_taken_back_as_well(

@@ -125,15 +125,29 @@ def _make(tx: Tx, held: Held, new: NewRefund, rules: PaymentRules) -> Refund:
     counted = rows.counting(refunds)
     paid = Shares(payment.source_minor, payment.wallet_minor)
     can = checks.refundable(left(paid, map(rows.shares, counted)), held)
-    due = _due(new, payment, counted, can.total_minor)
     destination = checks.destination_of(new.destination, held)
-    shares = split(due.amount_minor, can)
-    _refuse_destination(tx, payment, destination, shares, rules)
+    disputed = _is_disputed(tx, payment)
+    free = can if destination is Destination.ORIGINAL else checks.free_of_dispute(can, disputed)
+    due = _due(new, payment, counted, can, free)
+    shares = split(due.amount_minor, free)
+    if destination is Destination.WALLET:
+        checks.refuse_wallet(payment.currency, rules)
+    else:
+        checks.refuse_original(payment, shares, disputed, tx.now, rules.refund_window_days)
     refund = tx.insert(_row(tx, payment, new, due, destination, shares))
     return _reserved(tx, held, refund, rules)
 
 
-def _due(new: NewRefund, payment: Payment, counted: list[Refund], limit_minor: int) -> Due:
+def _due(new: NewRefund, payment: Payment, counted: list[Refund], can: Shares, free: Shares) -> Due:
+    """What was asked for, within what can be refunded; all of what is free, where no amount was named (PM42)."""
+    limit_minor = can.total_minor if new.amount_minor or new.items else free.total_minor
+    due = _wanted(new, payment, counted, limit_minor)
+    if due.amount_minor > free.total_minor:
+        raise checks.disputed_payment()
+    return due
+
+
+def _wanted(new: NewRefund, payment: Payment, counted: list[Refund], limit_minor: int) -> Due:
     if new.items is not None:
         return amounts.of_items(new.items, lines(payment, counted), limit_minor)
     refunded_minor = sum(refund.amount_minor for refund in counted)
@@ -157,15 +171,10 @@ def lines(payment: Payment, refunds: Sequence[Refund]) -> dict[str, Line]:
     }
 
 
-def _refuse_destination(
-    tx: Tx, payment: Payment, destination: Destination, shares: Shares, rules: PaymentRules
-) -> None:
-    if destination is Destination.WALLET:
-        checks.refuse_wallet(payment.currency, rules)
-        return
+def _is_disputed(tx: Tx, payment: Payment) -> bool:
+    """Whether a bank has what the source had paid (PM49)."""
     disputes = dispute_rows.of_payments(tx, [payment.id])[payment.id]
-    disputed = any(dispute_rows.is_out(dispute) for dispute in disputes)
-    checks.refuse_original(payment, shares, disputed, tx.now, rules.refund_window_days)
+    return any(dispute_rows.is_out(dispute) for dispute in disputes)
 
 
 def _row(

@@ -69,6 +69,28 @@ def refundable(left: Shares, held: Held) -> Shares:
     return Shares(left.of_source_minor, 0)
 
 
+def free_of_dispute(left: Shares, disputed: bool) -> Shares:
+    """What can go into the wallet: while a bank holds what the source had paid, only what the wallet had (PM49).
+
+    Else the merchant would pay it twice, to the bank and into the wallet.
+
+    Raises:
+        Refusal: PAYMENT_DISPUTED, nothing is left but the source's part.
+    """
+    if not disputed or left.of_source_minor == 0:
+        return left
+    if left.of_wallet_minor == 0:
+        raise disputed_payment()
+    return Shares(0, left.of_wallet_minor)
+
+
+def disputed_payment() -> Refusal:
+    """PM49."""
+    return _no(
+        ErrorCode.PAYMENT_DISPUTED, "The payment is disputed: its source's money is with the bank already."
+    )
+
+
 def refuse_original(payment: Payment, shares: Shares, disputed: bool, now: datetime, days: int) -> None:
     """What stands against a refund with destination `ORIGINAL` (PM41, PM43, PM49).
 
@@ -86,10 +108,7 @@ def refuse_original(payment: Payment, shares: Shares, disputed: bool, now: datet
     if shares.of_source_minor == 0:
         return
     if disputed:
-        raise _no(
-            ErrorCode.PAYMENT_DISPUTED,
-            "The payment is disputed: its source's money is with the bank already.",
-        )
+        raise disputed_payment()
     if shares.of_source_minor < payment.source_minor and not may_be_refunded_in_parts(payment.payment_method):
         raise Refusal(
             ErrorCode.PARTIAL_REFUND_NOT_ALLOWED,
