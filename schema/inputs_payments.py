@@ -8,8 +8,10 @@ import strawberry
 from strawberry import ID
 
 from saifu.checkout import totals
+from saifu.money import WHOLE_BPS
 from saifu.payments.orders import Line, PaymentOrder
 from saifu.payments.retrying import Retry
+from saifu.refusals import invalid
 
 from .enums_payments import PaymentStatus, Purpose
 from .inputs import BillingAddressInput
@@ -24,6 +26,8 @@ _KEY = (
     "`replayed: true`; with another request it is refused."
 )
 
+_NO_RATE = f"A rate of tax is 0 to {WHOLE_BPS} hundredths of a percent."
+
 
 @strawberry.input(description="One line of what is paid for.")
 class PaymentLineInput:
@@ -36,7 +40,14 @@ class PaymentLineInput:
     )
     tax_inclusive: bool = strawberry.field(default=False, description="Whether the tax is in the price.")
 
-    def line(self) -> Line:
+    def line(self, index: int) -> Line:
+        """The line with its price worked out.
+
+        Raises:
+            Refusal: INVALID_REQUEST_PARAMETERS, there is no such rate of tax.
+        """
+        if not 0 <= self.tax_rate_bps <= WHOLE_BPS:
+            raise invalid(_NO_RATE, "lines", index, "taxRateBps")
         priced = totals.Line(
             self.name,
             self.quantity,
@@ -52,6 +63,8 @@ class PaymentLineInput:
             self.quantity,
             self.unit_amount,
             self.description,
+            tax_rate_bps=self.tax_rate_bps or None,
+            tax_inclusive=self.tax_inclusive,
         )
 
 
@@ -104,7 +117,7 @@ class PaymentCreateInput:
             source_id=self.source_id,
             token=self.token,
             use_wallet=self.use_wallet,
-            lines=[line.line() for line in self.lines or []],
+            lines=[line.line(index) for index, line in enumerate(self.lines or [])],
             description=self.description,
             statement_descriptor=self.statement_descriptor,
             metadata=self.metadata,

@@ -11,6 +11,10 @@ MAX_MINOR_UNITS = 2**53 - 1
 """The largest amount that every JSON consumer reads exactly (G2)."""
 
 
+WHOLE_BPS = 10_000
+"""A whole in basis points: 100 % (C5)."""
+
+
 def rdiv(numerator: int, denominator: int) -> int:
     """Divide and round half up on magnitudes, the only rounding there is (C3).
 
@@ -23,6 +27,19 @@ def rdiv(numerator: int, denominator: int) -> int:
         raise ValueError("the denominator must be positive")
     magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)
     return magnitude if numerator >= 0 else -magnitude
+
+
+def tax_of(amount_minor: int, rate_bps: int, inclusive: bool) -> int:
+    """The tax of a line, in minor units: within its amount, or to be added to it (C6).
+
+    Of an amount that holds its tax it is the net that is rounded, and the tax is the rest of it.
+
+    Args:
+        rate_bps: the rate in hundredths of a percent, >= 0.
+    """
+    if inclusive:
+        return amount_minor - rdiv(amount_minor * WHOLE_BPS, WHOLE_BPS + rate_bps)
+    return rdiv(amount_minor * rate_bps, WHOLE_BPS)
 
 
 @dataclass(frozen=True, slots=True)

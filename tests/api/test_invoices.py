@@ -316,3 +316,43 @@ async def test_the_link_of_an_invoice_opens_in_a_browser_without_a_credential_pm
     assert (file.status_code, file.content[:5]) == (200, b"%PDF-")
     await done(client, "documentLinksRevoke", documentId=papers.invoice.id)
     assert (await client.http.get(f"/{path}")).status_code == 404
+
+
+async def test_an_invoice_shows_the_rates_and_what_is_included_c6(client: Api) -> None:
+    """C6, PM63: the examples that the catalog works out, from the order to the printed page."""
+    customer_id = await a_new_customer(client)
+    await done(client, "ledgerEntryCreate", **an_entry(customer_id, amount=1_091_89))
+    lines = [
+        {"name": "Beans", "unitAmount": 26_24, "quantity": 3, "taxRateBps": 1800},
+        {"name": "Chair", "unitAmount": 999_00, "taxRateBps": 1800, "taxInclusive": True},
+    ]
+    paid = await client.execute(
+        """mutation ($input: PaymentCreateInput!) { paymentCreate(input: $input) { payment { invoice { id
+          subtotal { amount } tax { amount }
+          lines { taxRateBps taxInclusive tax { amount } amount { amount } } } } } }""",
+        input={
+            "customerId": customer_id, "currency": "USD", "useWallet": True, "idempotencyKey": "order_1",
+            "lines": lines,
+        },
+    )  # fmt: skip
+    invoice = paid["paymentCreate"]["payment"]["invoice"]
+    assert invoice["lines"] == [
+        {"taxRateBps": 1800, "taxInclusive": False, "tax": {"amount": 1417}, "amount": {"amount": 9289}},
+        {"taxRateBps": 1800, "taxInclusive": True, "tax": {"amount": 15239}, "amount": {"amount": 99900}},
+    ]
+    assert (invoice["subtotal"], invoice["tax"]) == ({"amount": 7872 + 84661}, {"amount": 1417 + 15239})
+    path = (await a_link(client, documentId=invoice["id"]))["htmlUrl"].partition("//")[2].partition("/")[2]
+    page = (await client.http.get(f"/{path}")).text
+    assert "$14.17 (18%)" in page
+    assert "$152.39 (18%) included" in page
+
+
+async def test_a_rate_of_tax_that_there_is_not_is_refused(client: Api) -> None:
+    """`INVALID_REQUEST_PARAMETERS`: also the one by which nothing could be divided."""
+    for rate in (-10_000, -1, 10_001):
+        line = {"name": "Tea", "unitAmount": 100, "taxRateBps": rate, "taxInclusive": True}
+        order = {"currency": "USD", "lines": [line], "token": "tok_visa", "idempotencyKey": f"r{rate}"}
+        no = await refused(client, "paymentCreate", **order)
+        assert (no["code"], no["path"]) == (
+            "INVALID_REQUEST_PARAMETERS", ["input", "lines", "0", "taxRateBps"],
+        )  # fmt: skip

@@ -212,6 +212,8 @@ def _lines(session: CheckoutSession) -> list[Line]:
             unit_minor=line["unit_amount"],
             description=line["description"],
             id=line["id"],
+            tax_rate_bps=line.get("tax_rate_bps"),
+            tax_inclusive=bool(line.get("tax_inclusive")),
         )
         for line in rows.lines(session)
     ]

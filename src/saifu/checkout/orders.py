@@ -7,12 +7,13 @@ from typing import Any
 
 from saifu import fields, wallets
 from saifu.ledger.entries import MAX_ENTRY_MINOR
+from saifu.money import WHOLE_BPS
 from saifu.payments.rules import PaymentRules
 from saifu.refusals import ErrorCode, Refusal, invalid
 
 from . import urls
 from .rows import Purpose
-from .totals import WHOLE_BPS, Line, Totals
+from .totals import Line, Totals
 
 MOST_LINES = 20
 MOST_PIECES = 999_999

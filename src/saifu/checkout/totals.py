@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from saifu.ids import new_id
-from saifu.money import rdiv
-
-WHOLE_BPS = 10_000
+from saifu.money import tax_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +27,7 @@ class Line:
     @property
     def tax_minor(self) -> int:
         """The tax of the whole line; rounded once, so that three at 0.33 are not three rounded taxes."""
-        goods_minor = self.quantity * self.unit_minor
-        if self.tax_inclusive:
-            return rdiv(goods_minor * self.tax_rate_bps, WHOLE_BPS + self.tax_rate_bps)
-        return rdiv(goods_minor * self.tax_rate_bps, WHOLE_BPS)
+        return tax_of(self.quantity * self.unit_minor, self.tax_rate_bps, self.tax_inclusive)
 
     @property
     def amount_minor(self) -> int:
@@ -63,6 +58,8 @@ def stored(lines: Sequence[Line]) -> list[dict[str, Any]]:
             "unit_amount": line.unit_minor,
             "amount": line.amount_minor,
             "tax": line.tax_minor,
+            "tax_rate_bps": line.tax_rate_bps or None,
+            "tax_inclusive": line.tax_inclusive,
         }
         for line in lines
     ]

@@ -21,7 +21,10 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of what is paid for; `amount_minor` is for all of its quantity and includes `tax_minor` (PM3)."""
+    """One line of what is paid for; `amount_minor` is for all of its quantity and includes `tax_minor` (PM3).
+
+    `tax_rate_bps` is None where no rate was named; `tax_inclusive` says that `unit_minor` holds its tax already.
+    """
 
     name: str
     amount_minor: int
@@ -30,6 +33,8 @@ class Line:
     unit_minor: int | None = None
     description: str | None = None
     id: str | None = None
+    tax_rate_bps: int | None = None
+    tax_inclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ def _lines(payment: Payment) -> list[Line]:
             quantity=line["quantity"],
             unit_minor=line["unit_amount"],
             description=line["description"],
+            tax_rate_bps=line.get("tax_rate_bps"),
+            tax_inclusive=bool(line.get("tax_inclusive")),
         )
         for line in rows.lines(payment)
     ]

@@ -139,11 +139,16 @@ def line(given: Line) -> dict[str, Any]:
         "unit_amount": given.amount_minor if given.unit_minor is None else given.unit_minor,
         "amount": given.amount_minor,
         "tax": given.tax_minor,
+        "tax_rate_bps": given.tax_rate_bps,
+        "tax_inclusive": given.tax_inclusive,
     }
 
 
 def lines(payment: Payment) -> list[dict[str, Any]]:
-    """What was paid for: `id`, `name`, `description`, `quantity`, `unit_amount`, `amount` (with tax), `tax`."""
+    """What was paid for: `id`, `name`, `description`, `quantity`, `unit_amount`, `amount` (with tax), `tax`.
+
+    Also `tax_rate_bps`, where a rate was named, and `tax_inclusive`: whether `unit_amount` holds its tax.
+    """
     found: list[dict[str, Any]] = orjson.loads(payment.lines_json)
     return found
 

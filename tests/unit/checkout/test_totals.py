@@ -25,6 +25,7 @@ LINES = some.builds(
         (Line("A", 1, 100, tax_rate_bps=1_900, tax_inclusive=True), 100, 16),  # of 15.97
         (Line("A", 1, 5, tax_rate_bps=1_000), 6, 1),  # of 0.5, half up
         (Line("A", 1, 4, tax_rate_bps=1_000), 4, 0),
+        (Line("A", 2, 7, tax_rate_bps=1_200, tax_inclusive=True), 14, 1),  # C6: the net is 12.5, and so 13
     ],
 )
 def test_tax_is_rounded_once_for_a_line(line: Line, amount: int, tax: int) -> None:
