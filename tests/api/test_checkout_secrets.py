@@ -1,6 +1,7 @@
 """What is typed on the page is nowhere afterwards (SR90, SR91, S22, S23), nor is the secret of a link (PM86)."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ async def test_no_card_and_no_link_is_in_the_database_or_in_a_log(
 ) -> None:
     """Without a script, whatever came of it: paid, declined, challenged, mistyped, kept, or taken as a mandate."""
     customer_id = await a_new_customer(client)
-    known = {"customer": {"id": customer_id}}
+    known: dict[str, Any] = {"customer": {"id": customer_id}}
     first = await a_checkout(client, **known)
     await first.pays("4539578763621486")
     await first.pays(CARD, card_cvc="8471")
