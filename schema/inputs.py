@@ -15,16 +15,8 @@ from saifu.sources.given import Given
 from saifu.sources.switching import Choice
 
 from .enums import EntryType, EventType, Funding, LedgerEntryType, Locale, Scope
+from .request_keys import optional_key
 from .scalars import Currency, Metadata, MinorUnits
-
-_OPTIONAL_KEY = (
-    "1 to 512 characters of any script. The same key with the same request answers with what the first one did and "
-    "`replayed: true`; with another request it is refused. Best made from the fact itself, such as `signup_4711`."
-)
-
-
-def _key(description: str = _OPTIONAL_KEY) -> Any:
-    return strawberry.field(default=None, description=description)
 
 
 @strawberry.input(description="A postal address. Sent, it replaces the whole one there was.")
@@ -61,7 +53,7 @@ class CustomerCreateInput:
         description="The first source, which becomes the default: the id of one, `src_…`, or a token (CU9). If it "
         "cannot be attached, nothing is created.",
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
     def given(self) -> Given | None:
         return None if self.source is None else Given.of(self.source)
@@ -106,7 +98,7 @@ class CustomerUpdateInput:
         default=None,
         description="Change only if the customer is still at this version, else `STALE_VERSION`.",
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
     def switch(self) -> Given | Choice | None:
         """What is to become of the default source (CU25).
@@ -145,7 +137,7 @@ class CustomerDeleteInput:
         default=False,
         description="Whether what is left in the wallets is given up; without it a customer with money is not deleted.",
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(one_of=True, description="Who is meant, by id or by e-mail address.")
@@ -170,13 +162,13 @@ class CustomerBlockInput:
     notes: str | None = strawberry.field(
         default=None, description="More about it, for yourselves: up to 2 000."
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="The end of a block.")
 class CustomerUnblockInput:
     customer_id: ID = strawberry.field(description="Which customer.")
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="A session for a customer's own frontend (A41).")
@@ -185,8 +177,8 @@ class CustomerSessionCreateInput:
     ttl_seconds: int = strawberry.field(
         default=sessions.DEFAULT_S, description="How long it lasts: 60 to 3600 seconds; 900 unless said."
     )
-    idempotency_key: str | None = _key(
-        f"{_OPTIONAL_KEY} A repeated request answers without the token, which is shown only once."
+    idempotency_key: str | None = optional_key(
+        more=" A repeated request answers without the token, which is shown only once."
     )
 
 
@@ -242,7 +234,7 @@ class WalletUpdateInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Change only if the wallet is still at this version, else `STALE_VERSION`."
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="Another expiry for a lot (W78).")
@@ -251,7 +243,7 @@ class LotUpdateExpiryInput:
     expires_at: datetime | None = strawberry.field(
         description="From when on it cannot be spent, in the future and by the end of the year 9998; null for never."
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="A new API key (A40).")
@@ -260,15 +252,15 @@ class ApiKeyCreateInput:
     scopes: list[Scope] = strawberry.field(
         description="What it may do: at least one, and none that the caller does not have."
     )
-    idempotency_key: str | None = _key(
-        f"{_OPTIONAL_KEY} A repeated request answers without the secret, which is shown only once."
+    idempotency_key: str | None = optional_key(
+        more=" A repeated request answers without the secret, which is shown only once."
     )
 
 
 @strawberry.input(description="The end of an API key.")
 class ApiKeyRevokeInput:
     api_key_id: ID = strawberry.field(description="Which key.")
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(name="CustomerFilter", description="Which customers; all conditions must hold (CU30).")

@@ -10,16 +10,10 @@ from saifu.refusals import invalid
 from .enums_checkout import CheckoutLanguage, CheckoutMethodType, Purpose, Theme
 from .inputs import BillingAddressInput
 from .inputs_payments import PaymentLineInput
+from .request_keys import money_key, optional_key
 from .scalars import Currency, Metadata, MinorUnits
 
-_MONEY_KEY = (
-    "1 to 512 characters of any script, good for ever. The same key with the same request answers with the session "
-    "of the first and `replayed: true`; its link was shown then. With another request it is refused."
-)
-_KEY = (
-    "1 to 512 characters of any script. The same key with the same request answers with what the first one did and "
-    "`replayed: true`; with another request it is refused."
-)
+_SESSION = "the session of the first and `replayed: true`, without its link, which was shown then"
 
 
 @strawberry.input(
@@ -103,7 +97,7 @@ class CheckoutSessionCreateInput:
     metadata: Metadata | None = strawberry.field(
         default=None, description="Your own notes; the payment gets them too."
     )
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_SESSION)
 
     def session(self) -> NewSession:
         return NewSession(
@@ -150,4 +144,4 @@ def _line(given: PaymentLineInput) -> Line:
 @strawberry.input(description="A checkout session that is to end now.")
 class CheckoutSessionExpireInput:
     checkout_session_id: ID = strawberry.field(description="Which session, `cks_…`.")
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key()

@@ -10,17 +10,15 @@ from strawberry import ID
 from saifu.disputes.answering import Answer, Asked
 
 from .enums_disputes import DisputeStage, DisputeStatus
+from .request_keys import optional_key
 
-_KEY = (
-    "1 to 512 characters of any script. The same key with the same request answers with the dispute as it is then and "
-    "`replayed: true`; with another request it is refused."
-)
+_DISPUTE = "the dispute as it is then and `replayed: true`"
 
 
 @strawberry.input(description="Giving in to a dispute; final (PM52).")
 class DisputeAcceptInput:
     dispute_id: ID = strawberry.field(description="Which dispute.")
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key(_DISPUTE)
 
     def answer(self) -> Answer:
         return Answer(self.dispute_id, Asked.ACCEPT, idempotency_key=self.idempotency_key)
@@ -33,7 +31,7 @@ class DisputeChallengeInput:
         description="What the bank is to know: 1 to 20 000 characters. In test mode `winning_evidence` wins and "
         "`losing_evidence` loses."
     )
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key(_DISPUTE)
 
     def answer(self) -> Answer:
         return Answer(self.dispute_id, Asked.CHALLENGE, self.evidence, self.idempotency_key)

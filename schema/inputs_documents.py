@@ -9,11 +9,7 @@ from strawberry import ID
 from saifu.documents.links import LONGEST_DAYS
 
 from .enums_documents import InvoiceStatus
-
-_KEY = (
-    "1 to 512 characters of any script. The same key with the same request changes nothing again and answers "
-    "`replayed: true`; with another request it is refused."
-)
+from .request_keys import optional_key
 
 
 @strawberry.input(description="Which invoices; all conditions must hold.")
@@ -44,10 +40,10 @@ class DocumentLinkCreateInput:
     expires_in_days: int = strawberry.field(
         default=LONGEST_DAYS, description="How long it is good, in days of 24 hours: 1 to 30."
     )
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="The end of all links to a document (PM66).")
 class DocumentLinksRevokeInput:
     document_id: ID = strawberry.field(description="Which invoice, `inv_…`, or receipt, `rcp_…`.")
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key()

@@ -15,17 +15,10 @@ from saifu.refusals import invalid
 
 from .enums_payments import PaymentStatus, Purpose
 from .inputs import BillingAddressInput
+from .request_keys import money_key, optional_key
 from .scalars import Currency, Metadata, MinorUnits
 
-_MONEY_KEY = (
-    "1 to 512 characters of any script, good for ever. The same key with the same request answers with the payment as "
-    "it is then and `replayed: true`, and charges nothing; with another request it is refused."
-)
-_KEY = (
-    "1 to 512 characters of any script. The same key with the same request answers with what the first one did and "
-    "`replayed: true`; with another request it is refused."
-)
-
+_PAYMENT = "the payment as it is then and `replayed: true`, and charges nothing"
 _NO_RATE = f"A rate of tax is 0 to {WHOLE_BPS} hundredths of a percent."
 
 
@@ -71,7 +64,7 @@ class PaymentLineInput:
 @strawberry.input(description="A direct charge (PM24).")
 class PaymentCreateInput:
     currency: Currency = strawberry.field(description="The currency; has to be enabled.")
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_PAYMENT)
     amount: MinorUnits | None = strawberry.field(
         default=None,
         description="1 to 999 999 999 999 in the smallest unit: 5000 is 50.00 USD. Null is the sum of the lines.",
@@ -133,7 +126,7 @@ class PaymentCreateInput:
 )
 class PaymentRetryInput:
     payment_id: ID = strawberry.field(description="The payment that failed or was cancelled.")
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_PAYMENT)
     source_id: ID | None = strawberry.field(default=None, description="What to charge instead.")
     use_wallet: bool | None = strawberry.field(
         default=None, description="Whether the stored balance, as it is now, pays first (W50)."
@@ -157,7 +150,7 @@ class PaymentRetryInput:
 @strawberry.input(description="Giving up a payment that waits for its customer (PM18).")
 class PaymentCancelInput:
     payment_id: ID = strawberry.field(description="Which payment.")
-    idempotency_key: str | None = strawberry.field(default=None, description=_KEY)
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="Money from a source into the customer's own wallet (W63).")
@@ -167,7 +160,7 @@ class WalletTopUpInput:
     amount: MinorUnits = strawberry.field(
         description="From the currency's minimum charge to 999 999 999 999, in the smallest unit."
     )
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_PAYMENT)
     source_id: ID | None = strawberry.field(
         default=None, description="What is charged; null is the customer's default source."
     )

@@ -11,12 +11,10 @@ from saifu.refunds.amounts import ItemOrder
 from saifu.refunds.begin import NewRefund
 
 from .enums_refunds import Destination, RefundStatus
+from .request_keys import money_key
 from .scalars import Currency, Metadata, MinorUnits
 
-_MONEY_KEY = (
-    "1 to 512 characters of any script, good for ever. The same key with the same request answers with the refund as "
-    "it is then and `replayed: true`, and moves nothing; with another request it is refused."
-)
+_REFUND = "the refund as it is then and `replayed: true`, and moves nothing"
 
 
 @strawberry.input(description="A line of the payment that is to be refunded, or a part of it (PM42).")
@@ -39,7 +37,7 @@ class RefundItemInput:
 )
 class RefundCreateInput:
     payment_id: ID = strawberry.field(description="Which payment.")
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_REFUND)
     amount: MinorUnits | None = strawberry.field(
         default=None, description="In the smallest unit of the payment's currency; not together with `items`."
     )
@@ -76,7 +74,7 @@ class RefundCreateInput:
 @strawberry.input(description="Taking a refund out of the wallet again (W62).")
 class RefundVoidInput:
     refund_id: ID = strawberry.field(description="Which refund.")
-    idempotency_key: str = strawberry.field(description=_MONEY_KEY)
+    idempotency_key: str = money_key(_REFUND)
 
 
 @strawberry.input(description="Which refunds; all conditions must hold.")

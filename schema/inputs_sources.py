@@ -12,7 +12,8 @@ from saifu.sources.given import Given
 from saifu.sources.kinds import SourceType, SourceUsage
 
 from .enums_sources import MandateInterval, MandateNotification, MandateStatus, MandateType
-from .inputs import BillingAddressInput, _key
+from .inputs import BillingAddressInput
+from .request_keys import optional_key
 from .scalars import Currency, Metadata, MinorUnits
 
 SOURCE_OR_TOKEN = "The id of a source, `src_…`, or a token of the processor, which becomes a card (SR36)."  # noqa: S105
@@ -119,7 +120,7 @@ class SourceCreateInput:
         "< > ' \".",
     )
     metadata: Metadata | None = strawberry.field(default=None, description="Your own notes.")
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
     def source(self) -> NewSource:
         given = {name: getattr(self, name) for name in _SECRETS}
@@ -155,7 +156,7 @@ class SourceUpdateInput:
     expected_version: int | None = strawberry.field(
         default=None, description="Change only if the source is still at this version, else `STALE_VERSION`."
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
     def change(self) -> SourceChange:
         owner = self.owner.parts() if isinstance(self.owner, SourceOwnerInput) else self.owner
@@ -178,7 +179,7 @@ class SourceAttachInput:
         default=False,
         description="Whether it becomes the default also where there is one, which then stays attached.",
     )
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
     def given(self) -> Given:
         return Given.of(self.source)
@@ -188,11 +189,11 @@ class SourceAttachInput:
 class SourceDetachInput:
     customer_id: ID = strawberry.field(description="Whose it is.")
     source_id: ID = strawberry.field(description="Which source.")
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
 
 
 @strawberry.input(description="The code of a source that waits for one (SR26).")
 class SourceVerifyInput:
     source_id: ID = strawberry.field(description="Which source.")
     code: str = strawberry.field(description="The code, as its customer tells it.")
-    idempotency_key: str | None = _key()
+    idempotency_key: str | None = optional_key()
