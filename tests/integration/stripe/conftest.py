@@ -7,7 +7,9 @@ import pytest
 
 from saifu.processors.stripe.api import StripeApi
 from saifu.processors.stripe.processor import StripeProcessor
+from saifu.settings import Settings
 from tests.stripe_fake import KEY, WEBHOOK_SECRET, FakeStripe
+from tests.stripe_house import settings_of
 
 
 @pytest.fixture
@@ -32,3 +34,9 @@ async def another(fake: FakeStripe) -> AsyncIterator[Callable[..., StripeProcess
 @pytest.fixture
 def stripe(another: Callable[..., StripeProcessor]) -> StripeProcessor:
     return another()
+
+
+@pytest.fixture
+def settings(url: str, fake: FakeStripe) -> Settings:
+    """Of a gateway whose processor is that Stripe."""
+    return settings_of(url, fake)

@@ -1,66 +1,13 @@
 """The whole gateway with Stripe as its processor: GraphQL in front, recorded wire shapes behind it."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
-import pytest
+from tests.api.mutations import done
+from tests.stripe_fake import Fault, shape, signed
+from tests.stripe_house import DOOR, a_payer, becomes, pay, told
 
-from saifu.clock import ManualClock
-from saifu.settings import Settings
-from tests.api.mutations import a_new_customer, document, done
-from tests.client import Api
-from tests.conftest import ADMIN_KEY
-from tests.stripe_fake import KEY, WEBHOOK_SECRET, FakeStripe, Fault, shape, signed
-
-DOOR = "/processors/stripe/callbacks"
 PAYMENT = """query ($id: ID!) { payment(id: $id) {
   status outcomeUnknown paymentProvider refundStatus disputes { nodes { id status stage } } } }"""
-
-
-@pytest.fixture
-def settings(url: str, fake: FakeStripe) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": url,
-            "admin_key": ADMIN_KEY,
-            "processor": "stripe",
-            "stripe_secret_key": KEY,
-            "stripe_webhook_secret": WEBHOOK_SECRET,
-            "stripe_api_base": fake.base,
-        }
-    )
-
-
-async def a_payer(client: Api, token: str = "tok_visa") -> str:
-    customer_id = await a_new_customer(client)
-    await done(client, "sourceAttach", customerId=customer_id, source=token)
-    return customer_id
-
-
-async def pay(client: Api, customer_id: str, **given: Any) -> Any:
-    order = {
-        "customerId": customer_id,
-        "currency": "USD",
-        "amount": 2000,
-        "idempotencyKey": "order-1",
-        **given,
-    }
-    answer = await client.execute(document("paymentCreate"), input=order)
-    return answer["paymentCreate"]["payment"]
-
-
-async def told(client: Api, clock: ManualClock, body: bytes) -> httpx.Response:
-    return await client.http.post(DOOR, content=body, headers=signed(body, clock.now().timestamp()))
-
-
-async def becomes(read: Callable[[], Awaitable[Any]], good: Callable[[Any], bool]) -> Any:
-    """What is read, once it is as hoped for: callbacks are followed up after they were answered."""
-    async with asyncio.timeout(10):
-        while not good(found := await read()):
-            await asyncio.sleep(0.01)
-    return found
 
 
 async def test_a_card_is_attached_charged_and_refunded_at_stripe(client, fake):
