@@ -75,6 +75,7 @@ class Lives(RuleBasedStateMachine):
         self.purses = [Purse(last_at=BEGIN) for _ in self.desks]
         self.used: list[tuple[ManualEntry, str]] = []
         self.open_payments: list[tuple[int, dict[str, int]]] = []
+        self.references = 0
         self.number = 0
 
     def teardown(self) -> None:
@@ -155,9 +156,14 @@ class Lives(RuleBasedStateMachine):
         assert posted.replayed is False
         assert posted.wallet == self.run(self.desks[which].view())
 
+    def a_reference(self) -> str:
+        """A payment has one debit and one reversal at most (W51), so that each needs a payment of its own."""
+        self.references += 1
+        return f"pay_{self.references}"
+
     def payment(self) -> None:
         which, amount = self.which, self.draw(st.integers(1, 300))
-        posting = Posting(EntryType.PAYMENT, False, amount, reference_id=f"pay_{self.number}")
+        posting = Posting(EntryType.PAYMENT, False, amount, reference_id=self.a_reference())
         try:
             taken = self.purses[which].debit(amount, self.clock.now())
         except Short:
@@ -177,7 +183,7 @@ class Lives(RuleBasedStateMachine):
         fills = tuple(Fill(lot_id, amount) for lot_id, amount in taken.items())
         self.done["grace"] += self.purses[which].give_back(taken, self.clock.now())
         amount = sum(taken.values())
-        posting = Posting(EntryType.PAYMENT_REVERSAL, True, amount, reference_id="pay_x", fills=fills)
+        posting = Posting(EntryType.PAYMENT_REVERSAL, True, amount, reference_id=self.a_reference(), fills=fills)
         self.run(self.desks[which].post(posting))
         self.done["reversal"] += 1
 

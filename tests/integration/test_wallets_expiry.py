@@ -163,8 +163,8 @@ async def test_more_expired_lots_than_are_at_hand_are_all_gone_at_once(store, cl
 # Money that comes back
 
 
-def a_payment(amount: int) -> Posting:
-    return Posting(EntryType.PAYMENT, False, amount, reference_id="pay_1")
+def a_payment(amount: int, payment_id: str = "pay_1") -> Posting:
+    return Posting(EntryType.PAYMENT, False, amount, reference_id=payment_id)
 
 
 def a_reversal(amount: int, *fills: Fill) -> Posting:
@@ -237,24 +237,24 @@ async def test_a_live_lot_keeps_its_own_end_when_money_returns(store, clock):
 async def test_the_refunds_of_w58_to_w60(store):
     """Payment 10 000 = 3 000 paid (L1) + 1 000 promotional (L2) + 6 000 by card; each row of the worked table."""
 
-    async def paid():
+    async def paid(payment_id):
         desk = await a_desk(store)
         await desk.credit(3_000)
         await desk.credit(1_000, **PROMOTIONAL)
-        await desk.post(a_payment(4_000))
+        await desk.post(a_payment(4_000, payment_id))
         one, two = await desk.lots()
         return desk, Drawn(one.id, Funding.PAID, 3_000), Drawn(two.id, Funding.PROMOTIONAL, 1_000)
 
     def refund(amount, fills):
         return Posting(EntryType.REFUND, True, amount, reference_id="ref_1", fills=fills)
 
-    desk, one, two = await paid()
+    desk, one, two = await paid("pay_1")
     await desk.post(refund(1_000, refill([two, one], 1_000)))  # 7 000 ORIGINAL: 6 000 to the card
     assert await desk.left() == [1_000, 0]
     await desk.post(refund(3_000, refill([two, Drawn(one.lot_id, Funding.PAID, 2_000)], 3_000)))
     assert await desk.left() == [3_000, 1_000]
 
-    desk, one, two = await paid()
+    desk, one, two = await paid("pay_2")
     credit = await desk.post(refund(7_000, refill([two, one], 1_000)))  # 7 000 WALLET: a new paid lot besides
     assert await desk.left() == [1_000, 0, 6_000]
     lots = await desk.lots()
