@@ -3,11 +3,13 @@
 A context may live as long as a socket. Nothing in it remembers what an earlier operation read.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from saifu import idempotency
 from saifu.clock import Clock
 from saifu.keys import Scope
 from saifu.settings import Settings
@@ -162,6 +164,19 @@ class Context:
         if self.caller.is_checkout:
             return False
         return self.caller.customer_id is None or self.caller.customer_id == customer_id
+
+    def own_key(self, key: str | None) -> str | None:
+        """An idempotency key as its sender means it: a session's are its customer's own.
+
+        So they neither use up the keys of the business and of other customers nor tell that there are such (A27).
+
+        Raises:
+            Refusal: INVALID_REQUEST_PARAMETERS, too long.
+        """
+        if key is None or not self.caller.is_session:
+            return key
+        idempotency.check_key(key)
+        return f"{self.caller.customer_id}/{hashlib.sha256(key.encode()).hexdigest()}"
 
     def narrowed(self, customer_id: str | None) -> str | None:
         """The customer to which a list is limited: the one asked for, and for a session always its own."""

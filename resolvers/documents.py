@@ -7,7 +7,6 @@ from typing import Any
 
 from saifu.documents import links, reading
 from saifu.documents.reading import Document
-from saifu.idempotency import INSTALLATION
 from saifu.keys import Scope
 from saifu.paging import Order
 from saifu.store import Tx
@@ -88,10 +87,11 @@ async def link(ctx: Context, document_id: str, days: int, key: str | None) -> Ma
         Refusal: NOT_FOUND, also for what the caller may not see; INVALID_REQUEST_PARAMETERS.
     """
 
+    own_key = ctx.own_key(key)
+
     def make(tx: Tx) -> links.Link:
         _refuse_unseen(ctx, tx, document_id)
-        # A customer's keys are its own: they tell nothing of those of the business.
-        return links.create(tx, document_id, days, key, ctx.caller.customer_id or INSTALLATION)
+        return links.create(tx, document_id, days, own_key)
 
     made = await ctx.store.write(make, ctx.origin)
     if made.token is None:

@@ -14,6 +14,7 @@ from .customer_blocks import Identifier, block, follow_address, open_blocks, unb
 from .customer_lists import LISTING, CustomerFilter, filters
 from .customer_obstacles import obstacles
 from .customer_rows import get, snapshot
+from .documents import links
 from .events import EventType
 from .fields import UNSET, Unset
 from .idempotency import Outcome, once
@@ -262,6 +263,7 @@ def _anonymise(tx: Tx, customer: Customer, forfeit_wallet_balance: bool) -> None
     # Also with nothing left: what has expired is booked before the person goes.
     wallets.forfeit(tx, customer.id)
     sessions.revoke_all(tx, customer.id)
+    links.revoke_all(tx, customer.id)
     checkouts.forget_all(tx, customer.id)
     erasing.detach_all(tx, customer.id)
     erasure.erase(tx, customer.id)

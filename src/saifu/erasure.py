@@ -131,6 +131,8 @@ def _redacted(kind: str, data: str, stand_ins: Mapping[str, Any]) -> str:
             payload["previous_attributes"] = _replaced(payload["previous_attributes"], stand_ins)
     else:
         payload = _replaced(payload, _FREE_TEXT)
+        if isinstance(payload.get("lines"), list):
+            payload["lines"] = [_replaced(line, of_payments.LINE) for line in payload["lines"]]
         for name, parts in _inside(stand_ins).items():
             if isinstance(payload.get(name), dict):
                 payload[name] = _replaced(payload[name], parts)
@@ -144,6 +146,7 @@ _FREE_TEXT: Mapping[str, Any] = {
     "owner": None,
     "billing": None,
     "description": None,
+    "remarks": None,
 }
 """What clients may have written about a person beside an amount."""
 

@@ -1,10 +1,12 @@
 """How a checkout session ends: paid, run out, or with its customer (PM71, PM72, CU53)."""
 
+import orjson
 from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from saifu import events
 from saifu.events import EventType
+from saifu.payments.erasing import LINE
 from saifu.store import Tx
 from saifu.tables import CheckoutSession
 
@@ -39,4 +41,6 @@ def forget_all(tx: Tx, customer_id: str) -> None:
         assert held is not None
         if held.status == Status.OPEN:
             held = ended(tx, held)
-        rows.save(tx, held, {"customer_json": "{}", "billing_json": None, "metadata_json": "{}"})
+        lines = orjson.dumps([{**line, **LINE} for line in rows.lines(held)]).decode()
+        copies = {"customer_json": "{}", "billing_json": None, "metadata_json": "{}"}
+        rows.save(tx, held, {**copies, "lines_json": lines})

@@ -35,7 +35,7 @@ class Status(StrEnum):
 _TABLE = CheckoutSession.__table__  # type: ignore[attr-defined]
 _COLUMNS = (
     *("customer_id", "status", "customer_json", "billing_json", "metadata_json", "payment_id", "source_id"),
-    *("attempts", "last_activity_at", "abandons_at", "abandonment_json", "completed_at"),
+    *("lines_json", "attempts", "last_activity_at", "abandons_at", "abandonment_json", "completed_at"),
 )
 _BY_ID = select(CheckoutSession).where(col(CheckoutSession.id) == bindparam("session_id"))
 _LOCKED = _BY_ID.with_for_update()

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, or_, update
 from sqlmodel import col, select
 
 from saifu import audit
 from saifu.fields import storable
-from saifu.idempotency import INSTALLATION, once
+from saifu.idempotency import once
 from saifu.refusals import ErrorCode, Refusal, invalid
 from saifu.store import Store, Tx
-from saifu.tables import DocumentLink, Instant
+from saifu.tables import DocumentLink, Instant, Invoice, Receipt
 
 from .content import Content
 from .reading import Document, find
@@ -32,6 +32,21 @@ _REVOKE = (
     .where(col(DocumentLink.document_id) == bindparam("of_document"), col(DocumentLink.revoked_at).is_(None))
     .values(revoked_at=bindparam("to_revoked_at", type_=Instant()))
 )
+_REVOKE_ALL = (
+    update(DocumentLink)
+    .where(
+        col(DocumentLink.revoked_at).is_(None),
+        or_(
+            *(
+                col(DocumentLink.document_id).in_(
+                    select(col(kind.id)).where(col(kind.customer_id) == bindparam("of_customer"))
+                )
+                for kind in (Invoice, Receipt)
+            )
+        ),
+    )
+    .values(revoked_at=bindparam("to_revoked_at", type_=Instant()))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +58,7 @@ class Link:
     expires_at: datetime
 
 
-def create(tx: Tx, document_id: str, days: int, key: str | None, scope: str = INSTALLATION) -> Link:
+def create(tx: Tx, document_id: str, days: int, key: str | None) -> Link:
     """A link to a document, good for `days` days. Whoever has it sees the document without any credential.
 
     Raises:
@@ -68,7 +83,7 @@ def create(tx: Tx, document_id: str, days: int, key: str | None, scope: str = IN
         return document_id
 
     request = {"document_id": document_id, "expires_in_days": days}
-    done = once(tx, key, "documentLinkCreate", request, do, scope)
+    done = once(tx, key, "documentLinkCreate", request, do)
     return Link(document, None if done.replayed else token, expires_at)
 
 
@@ -86,6 +101,11 @@ def revoke(tx: Tx, document_id: str, key: str | None) -> tuple[Document, bool]:
         return document_id
 
     return document, once(tx, key, "documentLinksRevoke", {"document_id": document_id}, do).replayed
+
+
+def revoke_all(tx: Tx, customer_id: str) -> None:
+    """End every link to the documents of a customer who is being deleted (CU53); the documents stay (CU54)."""
+    tx.run(_REVOKE_ALL, of_customer=customer_id, to_revoked_at=tx.now)
 
 
 def existing(tx: Tx, document_id: str) -> Document:

@@ -25,10 +25,10 @@ _COLUMNS = (
     *("status", "wallet_minor", "source_minor", "source_id", "processor", "processor_ref"),
     *("payment_method", "instrument_json", "three_ds_json", "error_code", "raw_code", "outcome_unknown"),
     *("needs_review_at", "action_json", "customer_json", "billing_json", "refunded_minor", "refunding_minor"),
-    *("expires_at", "succeeded_at", "description", "metadata_json"),
+    *("expires_at", "succeeded_at", "description", "lines_json", "metadata_json"),
 )
 """What of a payment may change: never how much was ordered, and no amount once it is terminal (PM4). Copies of the
-person change when that person is deleted."""
+person, and what was written about it, change when that person is deleted."""
 
 _BY_ID = select(Payment).where(col(Payment.id) == bindparam("payment_id"))
 _LOCKED = _BY_ID.with_for_update()
