@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from saifu.idempotency import Outcome
 from saifu.keys import Scope
 from saifu.paging import Order
-from saifu.refusals import ErrorCode, Refusal
+from saifu.processors.declines import DECLINES
+from saifu.refusals import Declined, ErrorCode, Refusal
 from saifu.sources import changing, creating, rows
 from saifu.sources.asked import NewSource
 from saifu.sources.changing import SourceChange
@@ -14,6 +15,7 @@ from saifu.sources.given import Given
 from saifu.sources.kinds import SourceType
 from saifu.tables import Customer, Source
 
+from . import payments
 from .context import Context
 from .lists import Listed, given
 
@@ -103,18 +105,25 @@ async def attach(
     reject_duplicates: bool,
     make_default: bool,
 ) -> Held:
-    """Attach to a customer; a session only to its own, and of sources only what it has (CU77)."""
+    """Attach to a customer; a session only to its own, and of sources only what it has (CU77).
+
+    Raises:
+        Declined: a session does not learn what would help a thief (PM32).
+    """
     _own(ctx, customer_id)
     if ctx.caller.is_session and what.source_id is not None and await one(ctx, what.source_id) is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such source.", ("input", "source"))
-    done = await ctx.flows.sources.attach(
-        customer_id,
-        what,
-        key,
-        ctx.origin,
-        reject_duplicates=reject_duplicates,
-        make_default=make_default,
-    )
+    try:
+        done = await ctx.flows.sources.attach(
+            customer_id,
+            what,
+            ctx.own_key(key),
+            ctx.origin,
+            reject_duplicates=reject_duplicates,
+            make_default=make_default,
+        )
+    except Declined as no:
+        raise _told(ctx, no) from None
     return await _held(ctx, customer_id, done)
 
 
@@ -122,12 +131,20 @@ async def detach(ctx: Context, customer_id: str, source_id: str, key: str | None
     """Detach from a customer; a session only from its own (CU77)."""
     _own(ctx, customer_id)
     return await _held(
-        ctx, customer_id, await ctx.flows.sources.detach(customer_id, source_id, key, ctx.origin)
+        ctx,
+        customer_id,
+        await ctx.flows.sources.detach(customer_id, source_id, ctx.own_key(key), ctx.origin),
     )
 
 
 async def verify(ctx: Context, source_id: str, code: str, key: str | None) -> Outcome[Source]:
     return await ctx.flows.sources.verify(source_id, code, key, ctx.origin)
+
+
+def _told(ctx: Context, no: Declined) -> Declined:
+    code = payments.shown_code(ctx, no.decline_code)
+    assert code is not None
+    return Declined(code, DECLINES[code].shown_as, no.path)
 
 
 def _own(ctx: Context, customer_id: str) -> None:

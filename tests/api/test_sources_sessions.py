@@ -78,3 +78,40 @@ async def test_what_is_the_businesss_is_forbidden(two: Two, mutation: str) -> No
     }[mutation]
     answer = await two.session.ask(f"mutation {{ {mutation}(input: {given}) {{ replayed }} }}")
     assert answer.code == "FORBIDDEN"
+
+
+@pytest.mark.parametrize("token", ["tok_visa_chargeDeclinedStolenCard", "tok_chargeDeclinedFraudulent"])
+async def test_what_would_help_a_thief_is_not_said_when_a_card_is_added(
+    two: Two, client: Api, token: str
+) -> None:
+    """PM32, SR35: a stolen card is declined as any other is; the merchant reads why."""
+    given = {"customerId": two.own, "source": token}
+    told, known = (
+        await refused(two.session, "sourceAttach", **given),
+        await refused(client, "sourceAttach", **given),
+    )
+    assert (told["declineCode"], told["userMessage"]) == ("GENERIC_DECLINE", known["userMessage"])
+    assert known["declineCode"] in {"STOLEN_CARD", "FRAUDULENT"}
+    soft = await refused(
+        two.session, "sourceAttach", customerId=two.own, source="tok_chargeDeclinedExpiredCard"
+    )
+    assert soft["declineCode"] == "EXPIRED_CARD"
+
+
+async def test_its_keys_are_its_own_and_use_up_nobody_elses(two: Two, client: Api) -> None:
+    """A27, A31: neither does it learn which keys there are, nor can it keep the merchant from charging with one."""
+    for key in ("order-1", "order-2"):
+        given = {"customerId": two.own, "source": "tok_mastercard", "idempotencyKey": key}
+        assert not (await done(two.session, "sourceAttach", **given))["replayed"]
+        assert (await done(two.session, "sourceAttach", **given))["replayed"]
+    charge = {"customerId": two.other, "currency": "USD", "amount": 500}
+    for key in ("order-1", "order-3"):
+        assert not (await done(client, "paymentCreate", idempotencyKey=key, **charge))["replayed"]
+    gone = await done(
+        two.session, "sourceDetach", customerId=two.own, sourceId=two.mine, idempotencyKey="order-3"
+    )
+    assert not gone["replayed"]
+    again = {**given, "source": "tok_amex"}
+    assert (await refused(two.session, "sourceAttach", **again))["code"] == "IDEMPOTENCY_KEY_REUSED"
+    too_long = await refused(two.session, "sourceAttach", **{**given, "idempotencyKey": "k" * 513})
+    assert too_long["code"] == "INVALID_REQUEST_PARAMETERS"

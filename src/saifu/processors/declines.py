@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 MASKED_MESSAGE = "The payment was declined. Contact your bank, or use another card."
-"""What a customer reads instead of a reason that would help a thief (PM32)."""
+"""What a customer reads instead of a reason that would help a thief, and where there is none to read (PM32)."""
 
 
 class DeclineType(StrEnum):
@@ -110,7 +110,7 @@ DECLINES: Mapping[DeclineCode, Decline] = MappingProxyType(
         DeclineCode.DO_NOT_HONOR: Decline(_HARD, False, False, "The card was declined."),
         DeclineCode.EXPIRED_CARD: Decline(_HARD, True, False, "The card has expired."),
         DeclineCode.FRAUDULENT: Decline(_HARD, True, False, MASKED_MESSAGE, masked=True),
-        DeclineCode.GENERIC_DECLINE: Decline(_SOFT, False, True, "The card was declined."),
+        DeclineCode.GENERIC_DECLINE: Decline(_SOFT, False, True, MASKED_MESSAGE),
         DeclineCode.INCORRECT_CVC: Decline(_SOFT, True, False, "The security code is wrong."),
         DeclineCode.INCORRECT_NUMBER: Decline(_SOFT, True, False, "The card number is wrong."),
         DeclineCode.INSUFFICIENT_FUNDS: Decline(
