@@ -11,19 +11,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 import structlog
 
 from . import wallets
 from .posting import Decided, Rules
-from .store import Store, Tx
+from .store import Store
 from .tasks import cancelled, woken
 from .wallet_views import WalletKey
 
+Item = TypeVar("Item", str, WalletKey)
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-"""How many wallets one run does at most; when there are more, the next run follows at once."""
+"""How many things one run does at most; when there are more, the next run follows at once."""
 SIDE_BY_SIDE = 8
 TICK_S = 1.0
 STOP_TIMEOUT_S = 10.0
@@ -63,13 +65,17 @@ def standard(rules: Rules) -> list[Job]:
 async def expire(store: Store, rules: Rules) -> Run:
     """Sweep the wallets that hold expired money, at least once a minute (W75, W76)."""
     due = await store.read(lambda tx: wallets.due(tx, BATCH))
-    return await _each(store, due, lambda tx, key: len(wallets.sweep(tx, *key, rules)))
+    return await each(
+        due, lambda key: store.write(lambda tx: len(wallets.sweep(tx, *key, rules))), "expiry", BATCH
+    )
 
 
 async def give_notice(store: Store, rules: Rules) -> Run:
     """Announce what expires soon (W79)."""
     due = await store.read(lambda tx: wallets.notices_due(tx, rules, BATCH))
-    return await _each(store, due, lambda tx, key: wallets.notices(tx, *key, rules))
+    return await each(
+        due, lambda key: store.write(lambda tx: wallets.notices(tx, *key, rules)), "expiry_notices", BATCH
+    )
 
 
 async def open_missing(store: Store, rules: Rules) -> Run:
@@ -78,26 +84,27 @@ async def open_missing(store: Store, rules: Rules) -> Run:
     return Run(opened, more=opened == BATCH)
 
 
-async def _each(store: Store, keys: Sequence[WalletKey], work: Callable[[Tx, WalletKey], int]) -> Run:
-    """Do each wallet in a transaction of its own, a few side by side; one that fails does not stop the others."""
-    done = failed = 0
-    for start in range(0, len(keys), SIDE_BY_SIDE):
-        some = keys[start : start + SIDE_BY_SIDE]
-        outcomes = await asyncio.gather(
-            *[store.write(partial(_work, work, key)) for key in some], return_exceptions=True
-        )
-        for key, outcome in zip(some, outcomes, strict=True):
+async def each(items: Sequence[Item], work: Callable[[Item], Awaitable[object]], job: str, batch: int) -> Run:
+    """Do each of these, a few side by side; one that fails is logged and does not stop the others.
+
+    `work` answers how much it did: None is one thing, and False says that it stays due.
+    """
+    done = still_due = 0
+    for start in range(0, len(items), SIDE_BY_SIDE):
+        some = items[start : start + SIDE_BY_SIDE]
+        outcomes = await asyncio.gather(*map(work, some), return_exceptions=True)
+        for item, outcome in zip(some, outcomes, strict=True):
             if isinstance(outcome, BaseException):
-                failed += 1
-                log.error("wallet_job_failed", customer_id=key[0], currency=key[1], exc_info=outcome)
-            else:
-                done += outcome
-    # Wallets that fail stay due: without this the next run would follow at once, for ever.
-    return Run(done, more=len(keys) == BATCH and not failed)
+                log.error("job_item_failed", job=job, object_id=_named(item), exc_info=outcome)
+            stays = outcome is False or isinstance(outcome, BaseException)
+            still_due += stays
+            done += 0 if stays else outcome if isinstance(outcome, int) else 1
+    # What stays due would otherwise have the next run follow at once, for ever.
+    return Run(done, more=len(items) == batch and not still_due)
 
 
-def _work(work: Callable[[Tx, WalletKey], int], key: WalletKey, tx: Tx) -> int:
-    return work(tx, key)
+def _named(item: str | WalletKey) -> str:
+    return item if isinstance(item, str) else "_".join(item)
 
 
 @dataclass

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from saifu.tasks import cancelled, woken
+from saifu.tasks import Undisturbed, cancelled, woken
 
 
 async def test_a_task_that_swallows_a_cancellation_is_told_again() -> None:
@@ -49,3 +49,23 @@ async def test_a_cancellation_that_meets_a_wake_up_is_not_lost() -> None:
     task.cancel()
     ended = await asyncio.gather(task, return_exceptions=True)
     assert isinstance(ended[0], asyncio.CancelledError)
+
+
+async def test_work_goes_on_when_whoever_asked_for_it_is_gone() -> None:
+    """PM22, §3.4: a client that hangs up changes nothing about the money."""
+    undisturbed, going_on, ended = Undisturbed(), asyncio.Event(), []
+
+    async def work() -> str:
+        await going_on.wait()
+        ended.append("paid")
+        return "paid"
+
+    client = asyncio.create_task(undisturbed.run(work()))
+    await asyncio.sleep(0)
+    client.cancel()
+    await asyncio.gather(client, return_exceptions=True)
+    assert (client.cancelled(), ended) == (True, [])
+    going_on.set()
+    await undisturbed.close()
+    assert ended == ["paid"]
+    assert await undisturbed.run(work()) == "paid"

@@ -1,14 +1,12 @@
 """Checkout sessions whose time is over, and such as nobody came back to (PM71, PM89a)."""
 
-from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from sqlalchemy import Integer, bindparam
 from sqlmodel import col, select
 
-from saifu.jobs import BATCH, Job, Run
+from saifu.jobs import BATCH, Job, Run, each
 from saifu.payments.flow import PaymentFlow
 from saifu.payments.machine import PaymentStatus
 from saifu.store import Store, Tx
@@ -16,8 +14,6 @@ from saifu.tables import CheckoutSession, Instant, Payment
 
 from . import attempts, endings, rows, sessions, settled
 from .rows import Status
-
-log = structlog.get_logger(__name__)
 
 _DUE = (
     select(CheckoutSession.id)
@@ -53,18 +49,18 @@ async def expire(store: Store, payments: PaymentFlow) -> Run:
     A payment of which nobody knows how it ended keeps its session: it may have been paid.
     """
     due = await store.read(lambda tx: tx.all(_DUE, now=tx.now, limit=BATCH))
-    return await _each(due, partial(_expire, store, payments))
+    return await each(due, partial(_expire, store, payments), "checkout_expiry", BATCH)
 
 
 async def abandon(store: Store) -> Run:
     """Tell of the sessions that were left alone for an hour (PM89a)."""
     due = await store.read(lambda tx: tx.all(_LEFT_ALONE, now=tx.now, limit=BATCH))
-
-    async def one(session_id: str) -> bool:
-        await store.write(lambda tx: settled.abandon(tx, session_id))
-        return True
-
-    return await _each(due, one)
+    return await each(
+        due,
+        lambda session_id: store.write(lambda tx: settled.abandon(tx, session_id)),
+        "checkout_abandonment",
+        BATCH,
+    )
 
 
 async def _expire(store: Store, payments: PaymentFlow, session_id: str) -> bool:
@@ -87,14 +83,3 @@ def _end(tx: Tx, session_id: str) -> bool:
         return False
     endings.ended(tx, session)
     return True
-
-
-async def _each(ids: Sequence[str], work: Callable[[str], Awaitable[bool]]) -> Run:
-    """Each session by itself; one that fails does not stop the others, and stays due."""
-    done = 0
-    for session_id in ids:
-        try:
-            done += await work(session_id)
-        except Exception:
-            log.exception("checkout_job_failed", session_id=session_id)
-    return Run(done, more=len(ids) == BATCH == done)

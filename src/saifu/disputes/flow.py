@@ -7,20 +7,23 @@ from datetime import timedelta
 import structlog
 
 from saifu.idempotency import Outcome
-from saifu.jobs import Job, Run
+from saifu.jobs import Job, Run, each
 from saifu.payments.rules import PaymentRules
+from saifu.processors.calls import asked
 from saifu.processors.contract import DisputeReport, OutcomeUnknown, Processor
 from saifu.processors.registry import Processors
 from saifu.refunds.held import hold
-from saifu.refunds.tasks import BATCH, Undisturbed, asked, each
 from saifu.refusals import Refusal
 from saifu.store import Origin, Store, Tx
 from saifu.tables import Dispute, ProcessorCallback
+from saifu.tasks import Undisturbed
 
 from . import answering, moves, opening, rows
 from .answering import LOOK_AGAIN_AFTER, Answer, Asked
 
 log = structlog.get_logger(__name__)
+
+BATCH = 200
 
 
 class DisputeFlow:
@@ -96,7 +99,7 @@ class DisputeFlow:
             log.error("dispute_without_processor", object_id=dispute.id, processor=dispute.processor)
             return dispute
         try:
-            report = await asked(_answer_of(processor, dispute), dispute.id)
+            report = await asked(_answer_of(processor, dispute), dispute.id, Refusal)
         except OutcomeUnknown:
             log.warning("dispute_answer_unknown", object_id=dispute.id)
             return dispute

@@ -4,12 +4,9 @@ Each question is asked with no transaction open, and its answer applied in one. 
 outcome that is not known; nothing here ever takes it for a no.
 """
 
-import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
-
 import structlog
 
+from saifu.processors.calls import asked
 from saifu.processors.contract import (
     Charge,
     ChargeAnswer,
@@ -30,11 +27,6 @@ from .rules import PaymentRules
 
 log = structlog.get_logger(__name__)
 
-T = TypeVar("T")
-
-CALL_TIMEOUT_S = 50.0
-"""How long one call to a processor may take: less than `attempts.ANSWER_WITHIN`."""
-
 
 class Asking:
     """Asks the processors of one process about payments, and applies what they say."""
@@ -48,7 +40,7 @@ class Asking:
         """Send a charge that was begun, and apply the answer; without one its outcome is unknown (W46, W49)."""
         payment, charge = await self._store.read(lambda tx: _charge(tx, payment_id), consistent=True)
         try:
-            answer = await _asked(self._of(payment).charge(charge), payment_id)
+            answer = await asked(self._of(payment).charge(charge), payment_id)
         except OutcomeUnknown:
             return await self._store.write(lambda tx: settling.unknown(tx, payment_id))
         return await self.apply(payment_id, answer)
@@ -60,7 +52,7 @@ class Asking:
             OutcomeUnknown: the processor does not say.
         """
         payment = await self._store.write(lambda tx: questions.looking(tx, payment_id))
-        answer = await _asked(self._of(payment).look_up(payment_id), payment_id)
+        answer = await asked(self._of(payment).look_up(payment_id), payment_id)
         if answer is not None:
             return await self.apply(payment_id, answer)
         to_send = await self._store.write(lambda tx: questions.missing(tx, payment_id))
@@ -74,7 +66,7 @@ class Asking:
         """
         payment = await self._store.read(lambda tx: rows.existing(tx, payment_id))
         try:
-            answer = await _asked(self._of(payment).cancel(payment_id), payment_id)
+            answer = await asked(self._of(payment).cancel(payment_id), payment_id)
         except OutcomeUnknown:
             await self._store.write(lambda tx: questions.not_cancelled(tx, payment_id))
             raise
@@ -103,10 +95,10 @@ class Asking:
         self, processor: Processor, order: RefundOrder, attempt: PaymentAttempt
     ) -> RefundAnswer:
         if attempt.looks:
-            known = await _asked(processor.look_up_refund(order), order.charge_reference)
+            known = await asked(processor.look_up_refund(order), order.charge_reference)
             if known is not None:
                 return known
-        return await _asked(processor.refund(order), order.charge_reference)
+        return await asked(processor.refund(order), order.charge_reference)
 
     def _of(self, payment: Payment) -> Processor:
         processor = self._processors.named(payment.processor)
@@ -114,20 +106,6 @@ class Asking:
             log.error("processor_missing", payment_id=payment.id, processor=payment.processor)
             raise OutcomeUnknown(f"{payment.processor} is not configured here any more")
         return processor
-
-
-async def _asked(call: Awaitable[T], payment_id: str) -> T:
-    """The answer of a call, or `OutcomeUnknown`, whatever kept it from us."""
-    try:
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            return await call
-    except OutcomeUnknown:
-        raise
-    except TimeoutError as fault:
-        raise OutcomeUnknown("no answer in time") from fault
-    except Exception as fault:
-        log.exception("processor_call_failed", payment_id=payment_id)
-        raise OutcomeUnknown("the call failed") from fault
 
 
 def _charge(tx: Tx, payment_id: str) -> tuple[Payment, Charge]:

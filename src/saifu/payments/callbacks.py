@@ -4,7 +4,6 @@ A callback is a hint and nothing more: it is written down once, answered, and th
 for at the processor. So it does not matter in which order they come, or how often.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
@@ -18,6 +17,7 @@ from saifu.processors.registry import Processors
 from saifu.refusals import ErrorCode, Refusal
 from saifu.store import Store, Tx
 from saifu.tables import Instant, ProcessorCallback
+from saifu.tasks import Undisturbed
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +27,6 @@ answers, and answers False where the object may yet appear."""
 
 BATCH = 200
 MOST_TRIES = 30
-CLOSE_WITHIN_S = 10.0
 _FIRST_PAUSE = timedelta(seconds=30)
 _LONGEST_PAUSE = timedelta(hours=1)
 _DOUBLINGS = 8
@@ -72,7 +71,7 @@ class CallbackFlow:
         self._store = store
         self._processors = processors
         self._handlers = handlers
-        self._running: set[asyncio.Task[None]] = set()
+        self._undisturbed = Undisturbed()
 
     async def receive(self, processor_name: str, headers: Mapping[str, str], body: bytes) -> int:
         """Take in what a request says; answers how much of it was new. It is followed up after the answer.
@@ -87,9 +86,7 @@ class CallbackFlow:
         said = processor.callbacks(headers, body, self._store.clock.now())
         new = await self._store.write(lambda tx: _stored(tx, processor_name, said))
         for row in new:
-            task = asyncio.create_task(self._follow_up(row))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._undisturbed.start(self._follow_up(row))
         return len(new)
 
     def jobs(self) -> list[Job]:
@@ -104,8 +101,7 @@ class CallbackFlow:
 
     async def close(self) -> None:
         """Let what is under way finish; the rest is still due."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=CLOSE_WITHIN_S)
+        await self._undisturbed.close()
 
     async def _follow_up(self, row: ProcessorCallback) -> None:
         try:

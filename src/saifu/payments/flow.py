@@ -6,9 +6,7 @@ payment goes on. Whoever asks again with the same key gets the same payment, as 
 
 import asyncio
 import hashlib
-from collections.abc import Coroutine
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
 
 from saifu import idempotency
 from saifu.jobs import Job
@@ -18,6 +16,7 @@ from saifu.refusals import ErrorCode, Refusal
 from saifu.refusals import OutcomeUnknown as NobodyKnows
 from saifu.store import SYSTEM, Origin, Store
 from saifu.tables import Payment, ProcessorCallback
+from saifu.tasks import Undisturbed
 
 from . import cancelling, checks, rows
 from .asking import Asking
@@ -28,11 +27,8 @@ from .recovery import Recovery
 from .retrying import Retry, order_of
 from .rules import PaymentRules
 
-T = TypeVar("T")
-
 WAIT_FOR_TWIN_S = 30.0
 """How long a request waits for an earlier one with the same key (PM22)."""
-CLOSE_WITHIN_S = 10.0
 _GLANCE_S = 0.05
 
 
@@ -60,7 +56,7 @@ class PaymentFlow:
         self._wait_s = wait_s
         self._asking = Asking(store, processors, rules)
         self._recovery = Recovery(self._asking)
-        self._running: set[asyncio.Task[Any]] = set()
+        self._undisturbed = Undisturbed()
 
     async def create(self, order: PaymentOrder, origin: Origin) -> Paid:
         """Charge what an order says, once per key; a decline is a payment that failed (PM20-PM28, A25).
@@ -69,7 +65,7 @@ class PaymentFlow:
             Refusal: as `begin`; IDEMPOTENT_REQUEST_IN_PROGRESS (PM22); of a token TOKEN_ALREADY_USED,
                 TOKEN_EXPIRED, LIVE_MODE_TEST_CARD; UNSUPPORTED_ACTION without a processor.
         """
-        return await self._on_its_own(self._create(order, origin))
+        return await self._undisturbed.run(self._create(order, origin))
 
     async def top_up(self, order: PaymentOrder, origin: Origin) -> Paid:
         """Charge a customer's source for the customer's own wallet, which is credited on success (W63).
@@ -98,11 +94,11 @@ class PaymentFlow:
             TransitionNotAllowed: it cannot be given up.
             Refusal: NOT_FOUND; OUTCOME_UNKNOWN, the processor did not say: it is asked again without a request.
         """
-        return await self._on_its_own(self._cancel(payment_id, origin, key))
+        return await self._undisturbed.run(self._cancel(payment_id, origin, key))
 
     async def deliver(self, payment_id: str) -> Payment:
         """Send a payment that was begun, and settle it; one that has its answer already is left as it is."""
-        return await self._on_its_own(self._deliver(payment_id))
+        return await self._undisturbed.run(self._deliver(payment_id))
 
     async def look(self, payment_id: str) -> Payment:
         """Ask the processor how a payment stands, and bring it there; without an answer it stays as it is."""
@@ -110,7 +106,7 @@ class PaymentFlow:
         if payment.source_id is None:
             return payment
         try:
-            return await self._on_its_own(self._asking.look(payment_id))
+            return await self._undisturbed.run(self._asking.look(payment_id))
         except OutcomeUnknown:
             return payment
 
@@ -130,8 +126,7 @@ class PaymentFlow:
 
     async def close(self) -> None:
         """Let what is under way finish; what does not is found by the recovery job of whoever comes next."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=CLOSE_WITHIN_S)
+        await self._undisturbed.close()
 
     async def _create(self, order: PaymentOrder, origin: Origin) -> Paid:
         order = checks.well_formed(order, self._rules)  # before a token is used up
@@ -189,10 +184,3 @@ class PaymentFlow:
             await asyncio.sleep(_GLANCE_S)
             payment = await self._store.read(lambda tx: rows.existing(tx, payment.id))  # noqa: B023
         return payment
-
-    async def _on_its_own(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work to its end, whether or not somebody still waits for it."""
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return await asyncio.shield(task)

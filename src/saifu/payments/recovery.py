@@ -1,15 +1,13 @@
 """What becomes of payments without a request: outcomes asked for, actions that ran out, alarms (§3.4, PM19c)."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
-import structlog
 from sqlalchemy import Integer, bindparam, literal_column
 from sqlmodel import col, select
 
-from saifu.jobs import Job, Run
+from saifu.jobs import Job, Run, each
 from saifu.processors.contract import OutcomeUnknown
 from saifu.store import Store, Tx
 from saifu.tables import Instant, Payment
@@ -18,10 +16,7 @@ from . import alarms, attempts, cancelling
 from .asking import Asking
 from .attempts import AttemptKind
 
-log = structlog.get_logger(__name__)
-
 BATCH = 200
-SIDE_BY_SIDE = 8
 
 # The condition is written out as the index has it.
 _WAITING_TOO_LONG = (
@@ -53,27 +48,36 @@ class Recovery:
     async def recover(self, store: Store) -> Run:
         """Ask about every call that is past its deadline, has no answer, or is still under way."""
         due = await store.read(lambda tx: attempts.due(tx, BATCH))
-        return await _each(due, partial(self._resume, store))
+        return await each(due, partial(self._resume, store), "payment_recovery", BATCH)
 
     async def expire(self, store: Store) -> Run:
         """Give up payments whose customer did not complete an action in time (W49, PM71)."""
         due = await store.read(lambda tx: tx.all(_WAITING_TOO_LONG, now=tx.now, limit=BATCH))
-        return await _each(due, partial(self._give_up, store))
+        return await each(due, partial(self._give_up, store), "payment_actions", BATCH)
 
-    async def _resume(self, store: Store, payment_id: str) -> None:
+    async def _resume(self, store: Store, payment_id: str) -> bool:
+        """Whether everything that was to be asked was answered."""
         kinds = await store.write(lambda tx: _due_kinds(tx, payment_id))
         ask: dict[AttemptKind, Callable[[str], Awaitable[object]]] = {
             AttemptKind.CHARGE: self._asking.look,
             AttemptKind.CANCEL: self._asking.cancel,
             AttemptKind.GIVE_BACK: self._asking.give_back,
         }
-        for kind in kinds:
-            await ask[kind](payment_id)
+        try:
+            for kind in kinds:
+                await ask[kind](payment_id)
+        except OutcomeUnknown:
+            return False
+        return True
 
-    async def _give_up(self, store: Store, payment_id: str) -> None:
+    async def _give_up(self, store: Store, payment_id: str) -> bool:
         to_send = await store.write(lambda tx: cancelling.expired(tx, payment_id))
-        if to_send:
-            await self._asking.cancel(payment_id)
+        try:
+            if to_send:
+                await self._asking.cancel(payment_id)
+        except OutcomeUnknown:
+            return False
+        return True
 
 
 def _due_kinds(tx: Tx, payment_id: str) -> list[AttemptKind]:
@@ -85,20 +89,3 @@ def _due_kinds(tx: Tx, payment_id: str) -> list[AttemptKind]:
         if each.next_look_at is not None and each.next_look_at <= tx.now
     ]
     return list(dict.fromkeys(AttemptKind(each.kind) for each in due))
-
-
-async def _each(payment_ids: Sequence[str], do: Callable[[str], Awaitable[None]]) -> Run:
-    """Do each payment, a few side by side; one that fails does not stop the others, and stays due."""
-    done = failed = 0
-    for start in range(0, len(payment_ids), SIDE_BY_SIDE):
-        some = payment_ids[start : start + SIDE_BY_SIDE]
-        outcomes = await asyncio.gather(*map(do, some), return_exceptions=True)
-        for payment_id, outcome in zip(some, outcomes, strict=True):
-            if isinstance(outcome, OutcomeUnknown):
-                failed += 1
-            elif isinstance(outcome, BaseException):
-                failed += 1
-                log.error("payment_job_failed", payment_id=payment_id, exc_info=outcome)
-            else:
-                done += 1
-    return Run(done, more=len(payment_ids) == BATCH and not failed)

@@ -6,21 +6,23 @@ from datetime import timedelta
 import structlog
 
 from saifu.idempotency import Outcome
-from saifu.jobs import Job, Run
+from saifu.jobs import Job, Run, each
 from saifu.payments import rows as payment_rows
 from saifu.payments.rules import PaymentRules
+from saifu.processors.calls import asked
 from saifu.processors.contract import OutcomeUnknown, Processor, RefundAnswer, RefundOrder
 from saifu.processors.registry import Processors
 from saifu.store import Origin, Store, Tx
 from saifu.tables import Payment, ProcessorCallback, Refund
+from saifu.tasks import Undisturbed
 
 from . import begin, rows, settling, voiding
 from .begin import NewRefund
 from .rows import RefundStatus
-from .tasks import BATCH, Undisturbed, asked, each
 
 log = structlog.get_logger(__name__)
 
+BATCH = 200
 _FIRST_LOOK = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=6)
 _MOST_DOUBLINGS = 9
