@@ -4,7 +4,7 @@ Its command line loads them through `SCHEMATHESIS_HOOKS`; importing this module 
 of a generated document keeps every rule there is, so that the gateway has no reason to refuse it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import graphql
@@ -17,7 +17,13 @@ _LARGEST_PAGE = 100
 _PERIOD = {"from": "2026-01-01T00:00:00Z", "to": "2026-03-01T00:00:00+05:30", "timezone": "Asia/Kolkata"}
 # Nobody can guess a cursor that a list has given.
 _GIVEN_BY_US = {"after", "before"}
-_IDENTIFIER = {"id", "email"}
+_ONE_OF: Mapping[frozenset[str], Mapping[str, graphql.ValueNode]] = {
+    frozenset({"id", "email"}): dict.fromkeys(("id", "email"), literal("nobody")),
+    frozenset({"outcome", "decline"}): {
+        "outcome": graphql.EnumValueNode(value="SUCCEED"),
+        "decline": graphql.EnumValueNode(value="LOST_CARD"),
+    },
+}
 _POORER = {"walletBalanceLt": 100, "currency": "USD"}
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=100)
@@ -41,19 +47,20 @@ class _Rules(graphql.Visitor):
     """Keeps the rules of pages, periods and identifiers."""
 
     def enter_field(self, node: graphql.FieldNode, *_: Any) -> graphql.FieldNode:
-        kept = [_sound(argument) for argument in _one_page(node.arguments or ())]
+        kept = [_sound(node.name.value, argument) for argument in _one_page(node.arguments or ())]
         return graphql.FieldNode(
             alias=node.alias, name=node.name, arguments=tuple(kept), selection_set=node.selection_set
         )
 
     def enter_object_value(self, node: graphql.ObjectValueNode, *_: Any) -> graphql.ObjectValueNode | None:
-        """A customer is named by its id or by its address; nobody is named by null."""
+        """Where one of several names something it is one of them, and nothing is named by null."""
         names = {each.name.value for each in node.fields}
-        if not names or not names <= _IDENTIFIER:
+        instead = next((value for keys, value in _ONE_OF.items() if names and names <= keys), None)
+        if instead is None:
             return None
         one = node.fields[0]
         if isinstance(one.value, graphql.NullValueNode):
-            one = field(one.name.value, "nobody")
+            one = graphql.ObjectFieldNode(name=one.name, value=instead[one.name.value])
         return graphql.ObjectValueNode(fields=(one,))
 
 
@@ -64,23 +71,24 @@ def _one_page(arguments: Iterable[graphql.ArgumentNode]) -> list[graphql.Argumen
     return [argument for argument in kept if not (argument.name.value == "last" and "first" in names)]
 
 
-def _sound(argument: graphql.ArgumentNode) -> graphql.ArgumentNode:
+def _sound(of_field: str, argument: graphql.ArgumentNode) -> graphql.ArgumentNode:
     name, value = argument.name.value, argument.value
     if name in {"first", "last"} and isinstance(value, graphql.IntValueNode):
         value = literal(1 + abs(int(value.value)) % _LARGEST_PAGE)
     elif name in _PERIOD:
         value = literal(_PERIOD[name])
     elif name == "filter" and isinstance(value, graphql.ObjectValueNode):
-        value = _consistent(value)
+        value = _consistent(value, of_customers=of_field == "customers")
     return graphql.ArgumentNode(name=argument.name, value=value)
 
 
-def _consistent(conditions: graphql.ObjectValueNode) -> graphql.ObjectValueNode:
-    """A filter with both a balance and its currency or with neither, and open to one side in time."""
+def _consistent(conditions: graphql.ObjectValueNode, *, of_customers: bool) -> graphql.ObjectValueNode:
+    """A filter open to one side in time; of customers with both a balance and its currency, or with neither."""
     names = {each.name.value for each in conditions.fields}
-    dropped = {*_POORER, "createdAtGte"} if "createdAtLte" in names else {*_POORER}
+    dropped = {"createdAtGte"} if "createdAtLte" in names else set()
+    dropped |= _POORER.keys() if of_customers else set()
     kept = tuple(each for each in conditions.fields if each.name.value not in dropped)
-    if names & _POORER.keys():
+    if of_customers and names & _POORER.keys():
         kept += tuple(field(*pair) for pair in _POORER.items())
     return graphql.ObjectValueNode(fields=kept)
 
