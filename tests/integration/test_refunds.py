@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from saifu import customers, wallets
 from saifu.clock import ManualClock
 from saifu.ledger.entries import EntryType
+from saifu.ledger.reports import Granularity
 from saifu.paging import Order, Window
 from saifu.payments import rows as payment_rows
 from saifu.processors.contract import RefundState
@@ -22,6 +23,7 @@ from saifu.refunds.rows import Destination
 from saifu.refusals import ErrorCode, IdempotencyKeyReused, InsufficientFunds, Refusal
 from saifu.store import Origin, Store, Tx
 from saifu.tables import Lot, Payment, Refund
+from saifu.wallet_reports import Period, spend_report
 from tests.builders import a_customer, post
 from tests.footprint import footprint, grown
 from tests.refunding import Fake, a_gift, a_payment, refund_flow, returned, run_jobs
@@ -244,9 +246,7 @@ async def test_a_long_reason_is_whole_on_the_refund_and_fits_into_the_ledger(
     payment = await store.write(a_payment)
     refund = await refunded(flow, payment, destination=TO_WALLET, reason="x" * 3_000)
     assert refund.reason == "x" * 3_000
-    found = await store.read(lambda tx: movements.entry_of(
-        tx, str(payment.customer_id), refund.id, refund.created_at, EntryType.REFUND
-    ))  # fmt: skip
+    found = await store.read(lambda tx: movements.entry_of(tx, refund.id, EntryType.REFUND))
     assert found is not None
     assert found.reason == "x" * 500
 
@@ -348,6 +348,23 @@ async def test_a_top_up_that_the_source_refuses_is_in_the_wallet_again(
     assert sorted(await in_lots(store, owner)) == before
     assert await now_is(store, payment) == (0, 0)
     assert returned(await refunded(flow, payment, 5_000))[0] == "succeeded"
+
+
+async def test_a_deposit_that_comes_back_is_no_second_deposit(
+    store: Store, flow: RefundFlow, fake: Fake, clock: ManualClock
+) -> None:
+    """W91, W92: a top-up whose refund failed was paid in once, and is not spent."""
+    payment = await store.write(topped_up)
+    owner, today = str(payment.customer_id), clock.now()
+    period = Period(today, today + timedelta(hours=1), Granularity.DAY)
+    [before] = await store.read(lambda tx: spend_report(tx, "USD", period, owner))
+    fake.script = ["failed"]
+    assert (await refunded(flow, payment)).status == "failed"
+    [after] = await store.read(lambda tx: spend_report(tx, "USD", period, owner))
+    assert (after.paid_in_minor, after.spend_minor) == (before.paid_in_minor, 0)
+    assert after.closing_minor == before.closing_minor == after.credits_minor - after.debits_minor
+    moved = {(each.entry_type, each.is_credit): each.amount_minor for each in after.by_event_type}
+    assert moved[EntryType.TOP_UP, True] == 2 * moved[EntryType.TOP_UP_REVERSAL, False] == 10_000
 
 
 async def test_a_wallet_refund_is_taken_back_while_the_wallet_has_it(store: Store, flow: RefundFlow) -> None:

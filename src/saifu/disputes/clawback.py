@@ -69,7 +69,7 @@ def take(tx: Tx, customer: Customer | None, dispute: Dispute, affected_minor: in
 def give_back(tx: Tx, customer: Customer, dispute: Dispute, rules: Rules) -> None:
     """Return what the wallet bore, into the lots it came from (W67)."""
     kinds = [EntryType.DISPUTE, EntryType.DISPUTE_REVERSAL]
-    drawn = outstanding(tx, customer.id, dispute.id, dispute.created_at, kinds)
+    drawn = outstanding(tx, dispute.id, kinds)
     fills = tuple(Fill(each.lot_id, each.outstanding_minor) for each in drawn if each.outstanding_minor)
     posting = Posting(
         EntryType.DISPUTE_REVERSAL,

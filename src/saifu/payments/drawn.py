@@ -6,6 +6,7 @@ from sqlmodel import col, select
 from saifu.ledger.entries import Funding
 from saifu.ledger.lots import Drawn, LotState, draw_order
 from saifu.lookup import by_ids
+from saifu.refunds.movements import INDEXED
 from saifu.statements import any_of
 from saifu.store import Tx
 from saifu.tables import LedgerEntry, Lot, LotMovement, Payment, Refund
@@ -17,6 +18,7 @@ _OF_PAYMENT = select(LedgerEntry).where(
 )
 _REFUNDS = select(col(Refund.id)).where(col(Refund.payment_id) == bindparam("payment_id"))
 _OF_REFUNDS = select(LedgerEntry).where(
+    INDEXED,
     any_of(col(LedgerEntry.reference_id), "refund_ids"),
     col(LedgerEntry.entry_type).in_([literal_column("'refund'"), literal_column("'refund_reversal'")]),
 )

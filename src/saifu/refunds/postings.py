@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import bindparam
-from sqlmodel import col, select
-
 from saifu import fields, wallets
 from saifu.ledger import lots
 from saifu.ledger.entries import EntryType
@@ -13,13 +10,9 @@ from saifu.ledger.lots import Draw, Drawn, Fill, LotState
 from saifu.payments.drawn import drawn_lots
 from saifu.posting import Posting, Rules, Taking, from_top_up
 from saifu.store import Tx
-from saifu.tables import Customer, Lot, Payment, Refund
+from saifu.tables import Customer, Payment, Refund
 
 from .movements import entry_of, outstanding
-
-_LOT_OF_ENTRY = select(col(Lot.id)).where(
-    col(Lot.customer_id) == bindparam("customer_id"), col(Lot.origin_entry_id) == bindparam("entry_id")
-)
 
 
 def credit(tx: Tx, customer: Customer, refund: Refund, payment: Payment, rules: Rules) -> None:
@@ -60,7 +53,7 @@ def take_top_up(tx: Tx, customer: Customer, refund: Refund, payment: Payment, ru
         amount_minor=refund.amount_minor,
         reference_id=refund.id,
         reason=_reason(refund),
-        taking=from_top_up(_lot_of_top_up(tx, customer, payment)),
+        taking=from_top_up(_lot_of_top_up(tx, payment)),
         settled=False,
     )
     wallets.post(tx, customer, refund.currency, posting, rules)
@@ -68,14 +61,14 @@ def take_top_up(tx: Tx, customer: Customer, refund: Refund, payment: Payment, ru
 
 def judge_top_up(tx: Tx, customer: Customer, refund: Refund, rules: Rules) -> None:
     """The refund of a top-up has succeeded: now its debit may raise the alert (W82)."""
-    debit = entry_of(tx, customer.id, refund.id, refund.created_at, EntryType.TOP_UP_REVERSAL)
+    debit = entry_of(tx, refund.id, EntryType.TOP_UP_REVERSAL)
     if debit is not None:
         wallets.judge_settled(tx, customer, debit, rules)
 
 
 def return_top_up(tx: Tx, customer: Customer, refund: Refund, payment: Payment, rules: Rules) -> None:
     """The refund of a top-up has failed: the deposit is in the wallet again, in the lots it was taken from."""
-    drawn = outstanding(tx, customer.id, refund.id, refund.created_at, [EntryType.TOP_UP_REVERSAL])
+    drawn = outstanding(tx, refund.id, [EntryType.TOP_UP_REVERSAL])
     if not drawn:
         return
     posting = Posting(
@@ -95,7 +88,7 @@ def take_back(tx: Tx, customer: Customer, refund: Refund, rules: Rules) -> None:
     Raises:
         InsufficientFunds: the balance does not cover it.
     """
-    moved = outstanding(tx, customer.id, refund.id, refund.created_at, [EntryType.REFUND])
+    moved = outstanding(tx, refund.id, [EntryType.REFUND])
     given = {each.lot_id: -each.outstanding_minor for each in moved}
     posting = Posting(
         EntryType.REFUND_REVERSAL,
@@ -121,8 +114,7 @@ def _reason(refund: Refund) -> str | None:
     return None if refund.reason is None else refund.reason[: fields.MAX_REASON]
 
 
-def _lot_of_top_up(tx: Tx, customer: Customer, payment: Payment) -> str:
+def _lot_of_top_up(tx: Tx, payment: Payment) -> str:
     """The lot that a top-up brought; no lot's id where none is known, and then any paid money will do."""
-    entry = entry_of(tx, customer.id, payment.id, payment.created_at, EntryType.TOP_UP)
-    found = entry and tx.first(_LOT_OF_ENTRY, customer_id=customer.id, entry_id=entry.id)
-    return found or ""
+    filled = outstanding(tx, payment.id, [EntryType.TOP_UP])
+    return filled[0].lot_id if filled else ""

@@ -9,6 +9,7 @@ from sqlmodel import Field
 from .base import Row, instant, minor, text
 
 _LIVE = "status NOT IN ('failed', 'cancelled')"
+_OPEN = "status NOT IN ('succeeded', 'failed', 'cancelled')"
 
 
 class Payment(Row, table=True):
@@ -38,6 +39,13 @@ class Payment(Row, table=True):
             unique=True,
             sqlite_where=where(_LIVE),
             postgresql_where=where(_LIVE),
+        ),
+        Index(
+            "payment_under_way",
+            "customer_id",
+            "currency",
+            sqlite_where=where(_OPEN),
+            postgresql_where=where(_OPEN),
         ),
         Index("payment_of_customer", "customer_id", "created_at", "id"),
         Index("payment_created", "created_at", "id"),

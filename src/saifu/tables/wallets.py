@@ -104,6 +104,12 @@ class Wallet(Row, table=True):
     updated_at: datetime = instant()
 
 
+_MOVED = (
+    "entry_type IN ('refund', 'refund_reversal', 'dispute', 'dispute_reversal', 'top_up', 'top_up_reversal')"
+)
+"""What refers to a refund, a dispute or a top-up: several entries may refer to one."""
+
+
 class LedgerEntry(Row, table=True):
     """One transfer between a wallet and a contra account (ruling 11). Never updated, never deleted (W14)."""
 
@@ -129,10 +135,10 @@ class LedgerEntry(Row, table=True):
             postgresql_where=where("entry_type IN ('payment', 'payment_reversal')"),
         ),
         Index(
-            "ledger_entry_of_refund",
+            "ledger_entry_of_object",
             "reference_id",
-            sqlite_where=where("entry_type IN ('refund', 'refund_reversal')"),
-            postgresql_where=where("entry_type IN ('refund', 'refund_reversal')"),
+            sqlite_where=where(_MOVED),
+            postgresql_where=where(_MOVED),
         ),
     )
     customer_id: str = Field(primary_key=True)
