@@ -16,6 +16,7 @@ from saifu import lookup, wallet_views
 from saifu.documents import reading as documents
 from saifu.paging import Listing, Order, Page, Window
 from saifu.payments import rows as payment_rows
+from saifu.payments.pending import pending
 from saifu.refunds import rows as refund_rows
 from saifu.sources import rows as source_rows
 from saifu.store import Tx
@@ -171,6 +172,11 @@ class Loaders:
     def balances_at(self) -> DataLoader[tuple[str, str, Any], Any]:
         """Past balances, by customer id, currency and instant: one statement per distinct instant."""
         return self._loader(_balances_at)
+
+    @cached_property
+    def pending_payments(self) -> DataLoader[tuple[str, str], Any]:
+        """What of wallets was debited for payments still under way, by customer id and currency (W49)."""
+        return self._loader(pending)
 
     @cached_property
     def pages(self) -> DataLoader[tuple[Part, Window, Order], Any]:

@@ -52,6 +52,12 @@ async def of_customer_in(ctx: Context, customer_id: str, currency: str) -> Walle
     return await one(ctx, customer_id, currency)
 
 
+async def pending_payments(ctx: Context, customer_id: str, currency: str) -> int:
+    """What of a wallet that the caller sees was debited for payments still under way, in minor units (W49)."""
+    pending_minor: int = await ctx.loaders.pending_payments.load((customer_id, currency))
+    return pending_minor
+
+
 async def total_usd(ctx: Context, customer_id: str) -> usd.Total:
     """All of a customer's wallets in US cents, or the currencies without a rate (W5)."""
     return usd.total(

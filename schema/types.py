@@ -270,6 +270,14 @@ class Wallet(Node):
             updated_at=view.updated_at,
         )
 
+    @strawberry.field(
+        description="What was debited for payments that have not ended yet: it has left `balance`, and is back in it "
+        "when they fail (W48, W49)."
+    )
+    async def pending_payment_amount(self, info: Info) -> Money:
+        pending = await wallets.pending_payments(info.context, self.customer_id, self.currency)
+        return Money.of(pending, self.currency)
+
     @strawberry.field(description="Whose money it is. Needs `CUSTOMERS_READ`, else null.")
     async def customer(self, info: Info) -> Customer | None:
         row = await customers.gated(info.context, self.customer_id)

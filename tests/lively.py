@@ -20,6 +20,7 @@ from saifu.settings import Settings
 from saifu.store import Store, Tx, open_store
 from tests.builders import CURRENCIES, RULES, a_customer, post
 from tests.databases import copy_of
+from tests.documents import a_payment
 from tests.selections import Answers
 
 BEGIN = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
@@ -122,6 +123,10 @@ def _fill(house: House) -> None:
     house.write(lambda tx: wallets.sweep(tx, rich, "USD", USED))
     house.write(lambda tx: wallets.notices(tx, rich, "INR", USED))
     house.write(lambda tx: post(tx, rich, -100, "INR"))
+    for currency, status in (("USD", "processing"), ("USD", "requires_customer_action"), ("EUR", "processing"),
+                             ("USD", "succeeded")):  # fmt: skip
+        paying = {"wallet": 300, "currency": currency, "status": status}
+        house.write(lambda tx, paying=paying: a_payment(tx, rich, **paying))
     house.clock.advance(months(1))  # INR has expired by now, and nobody has swept it
     plain, blocked, gone = (house.write(a_customer).id for _ in range(3))
     house.clock.advance(timedelta(hours=1))

@@ -43,6 +43,19 @@ async def balance(client: Api, customer_id: str) -> int:
     return int(found["wallet"]["balance"]["amount"])
 
 
+async def pending(client: Api, customer_id: str) -> int:
+    """The same from the list that is told by one statement and from the wallet's own resolvers."""
+    found = await client.execute(
+        """query ($id: ID!) { wallet(customerId: $id, currency: "USD") {
+        pendingPaymentAmount { amount } customer { id } }
+        customer(id: $id) { wallet(currency: "USD") { pendingPaymentAmount { amount } } } }""",
+        id=customer_id,
+    )
+    amount = found["wallet"]["pendingPaymentAmount"]
+    assert found["customer"]["wallet"]["pendingPaymentAmount"] == amount
+    return int(amount["amount"])
+
+
 async def test_a_customer_pays_with_wallet_and_card(client: Api) -> None:
     """W44, PM1, PM8, PM24."""
     customer_id = await a_payer(client, balance=700)
@@ -195,10 +208,12 @@ async def test_a_payment_that_waits_for_its_customer_can_be_given_up_and_tried_a
     again = {"paymentId": waits["id"], "idempotencyKey": "again"}
     assert (await refused(client, "paymentRetry", **again))["code"] == "PREVIOUS_PAYMENT_PENDING"
     assert await balance(client, customer_id) == 0
+    assert await pending(client, customer_id) == 700, "W49"
     for _ in range(2):
         gone = (await done(client, "paymentCancel", paymentId=waits["id"]))["payment"]
         assert (gone["status"], gone["walletAmount"]) == ("CANCELLED", {"amount": 0})
     assert await balance(client, customer_id) == 700
+    assert await pending(client, customer_id) == 0
     card = (await done(client, "sourceCreate", type="CARD", token="tok_visa"))["source"]["id"]
     paid = (await done(client, "paymentRetry", **again, sourceId=card))["payment"]
     assert (paid["status"], paid["retryOfId"], paid["walletAmount"]) == (

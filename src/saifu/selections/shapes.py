@@ -28,9 +28,10 @@ from saifu.events import API_VERSION, EventType
 from saifu.fields import LOCALES
 from saifu.ids import wallet_id
 from saifu.ledger.entries import ContraAccount, EntryType, Funding, ReferenceType
+from saifu.payments.pending import UNDER_WAY
 from saifu.statements import total
 from saifu.store import ActorType
-from saifu.tables import Customer, Instant, Lot, Wallet
+from saifu.tables import Customer, Instant, Lot, Payment, Wallet
 from saifu.wallet_views import FIRST_VERSION, HAS_MONEY
 
 from .building import CUSTOMER_ID, Building, Part, Selection, Shape, Source, inner, plain
@@ -44,6 +45,7 @@ ANY_NUMBER = 2**31 - 1
 
 _CUSTOMERS = Customer.__table__  # type: ignore[attr-defined]
 _WALLETS = Wallet.__table__  # type: ignore[attr-defined]
+_PAYMENTS = Payment.__table__  # type: ignore[attr-defined]
 _LOTS = Lot.__table__  # type: ignore[attr-defined]
 _NOW = bindparam("now", type_=Instant, required=True)
 _LOCALES = {code: code.upper() for code in sorted(LOCALES)}
@@ -136,6 +138,14 @@ class _Wallet:
     def promotional_minor(self) -> ColumnElement[int]:
         return func.coalesce(_WALLETS.c.promotional_minor, _ZERO) - self._gone(Funding.PROMOTIONAL)
 
+    @property
+    def pending_minor(self) -> ColumnElement[int]:
+        """What payments still under way have taken (W49)."""
+        under_way = select(total(_PAYMENTS.c.wallet_minor)).where(
+            UNDER_WAY, _PAYMENTS.c.customer_id == CUSTOMER_ID, _PAYMENTS.c.currency == self.currency
+        )
+        return under_way.correlate_except(_PAYMENTS).scalar_subquery()
+
     def lots(self) -> FromClause:
         self._building.require(_ALL_HELD)
         return _HELD
@@ -186,6 +196,7 @@ _WALLET = Shape(
         "balance": _money("balance_minor"),
         "paidBalance": _money("paid_minor"),
         "promotionalBalance": _money("promotional_minor"),
+        "pendingPaymentAmount": _money("pending_minor"),
         "nextExpiry": Part(_next_expiry, _NEXT_EXPIRY),
         "lowBalanceThreshold": inner(
             _MONEY,
