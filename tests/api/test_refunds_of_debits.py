@@ -45,6 +45,30 @@ async def test_a_bank_debit_that_fails_has_nothing_to_refund(
     assert (await shown(client, payment_id))["status"] == "FAILED"
 
 
+async def test_a_customer_is_told_once_of_a_debit_where_the_business_does_the_telling(
+    client: Api, store: Store, clock: ManualClock, settings: Settings
+) -> None:
+    """SR81, SR82: `source.mandate_notification` when the bank has accepted it, and not again when it has paid."""
+    payment_id = await debited(client, "DE89370400440532013000", notificationMethod="MANUAL")
+    for _ in range(2):
+        await everything_due(store, settings, clock)
+    assert (await shown(client, payment_id))["status"] == "SUCCEEDED"
+    found = await client.execute(
+        """{ events(filter: {types: [SOURCE_MANDATE_NOTIFICATION, PAYMENT_PROCESSING]}, orderBy: CURSOR_ASC) {
+        nodes { type data } } }"""
+    )
+    told = [(each["type"], each["data"].get("reason")) for each in found["events"]["nodes"]]
+    assert told == [
+        ("SOURCE_MANDATE_NOTIFICATION", "mandate_confirmed"),
+        ("PAYMENT_PROCESSING", None),
+        ("SOURCE_MANDATE_NOTIFICATION", "debit_initiated"),
+    ]
+    data = found["events"]["nodes"][-1]["data"]
+    assert (data["payment_id"], data["amount"], data["currency"], data["last4"]) == (
+        payment_id, 6_000, "EUR", "3000",
+    )  # fmt: skip
+
+
 async def test_a_disputed_bank_debit_is_lost_at_once(
     client: Api, store: Store, clock: ManualClock, settings: Settings
 ) -> None:
@@ -67,10 +91,10 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"currencies": ("USD", "INR", "EUR")})
 
 
-async def debited(client: Api, iban: str) -> str:
+async def debited(client: Api, iban: str, **terms: str) -> str:
     """A payment by bank debit on its way."""
     customer_id = await a_new_customer(client)
-    mandate = {"acceptance": {"status": "ACCEPTED", "ip": "203.0.113.7", "userAgent": "Mozilla/5.0"}}
+    mandate = {"acceptance": {"status": "ACCEPTED", "ip": "203.0.113.7", "userAgent": "Mozilla/5.0"}, **terms}
     owner = {"name": "Aiko Sato", "email": "aiko@example.com"}
     source = await done(client, "sourceCreate", type="SEPA_DEBIT", iban=iban, owner=owner, mandate=mandate)
     source_id = source["source"]["id"]

@@ -21,7 +21,8 @@ from saifu.posting import Posting
 from saifu.processors.contract import ChargeAnswer, ChargeState
 from saifu.processors.declines import DeclineCode
 from saifu.refunds import settling as refunds
-from saifu.sources import charging
+from saifu.refunds.methods import BANK_DEBITS
+from saifu.sources import charging, mandates
 from saifu.sources import rows as source_rows
 from saifu.store import Tx
 from saifu.tables import Customer, Payment
@@ -29,7 +30,7 @@ from saifu.tables import Customer, Payment
 from . import attempts, rows
 from .attempts import ANSWERED, AttemptKind, AttemptState
 from .drawn import debit_of, drawn_lots
-from .machine import EVENTS, TERMINAL, UNPAID, PaymentStatus, leads, target
+from .machine import EVENTS, TERMINAL, UNPAID, PaymentStatus, leads, standing, target
 from .orders import Purpose
 from .rules import PaymentRules
 
@@ -111,6 +112,8 @@ def moved(tx: Tx, now: Held, to: PaymentStatus, learned: Mapping[str, Any], rule
         _succeeded(tx, Held(payment, now.customer), rules)
     if payment.status != now.payment.status:  # what was unknown and is now on its way was announced as that
         _announce(tx, payment)
+    if to in (PaymentStatus.PROCESSING, PaymentStatus.SUCCEEDED) and payment.payment_method in BANK_DEBITS:
+        _notify(tx, now.payment, payment, rules)
     checkouts.payment_settled(tx, payment)
     if to is PaymentStatus.SUCCEEDED:
         issuing.paid(tx, payment, rules)
@@ -219,6 +222,13 @@ def _tell_source(tx: Tx, payment: Payment, to: PaymentStatus) -> None:
         why = _HOPELESS.get(DeclineCode(payment.error_code)) if payment.error_code else None
         if why is not None and payment.payment_method != "card":
             charging.hopeless(tx, payment.source_id, why)
+
+
+def _notify(tx: Tx, before: Payment, payment: Payment, rules: PaymentRules) -> None:
+    """Have the customer told of a debit once, when the bank has accepted it (SR81, SR82)."""
+    source = None if payment.source_id is None else source_rows.get(tx, payment.source_id)
+    if source is not None and standing(before) is not PaymentStatus.PROCESSING:
+        mandates.notify(tx, source, rows.snapshot(payment), rules)
 
 
 def _announce(tx: Tx, payment: Payment) -> None:
