@@ -161,6 +161,10 @@ class Bank:
     async def create_source(self, order: SourceOrder) -> Pending:
         raise NotImplementedError
 
+    async def introduce(self, customer: CustomerAt) -> str:
+        self._called("introduce", customer.id)
+        return f"cu_{customer.id}"
+
     async def attach(self, instrument_ref: str, customer: CustomerAt, reference: str) -> Attached:
         return Attached(f"cu_{customer.id}")
 

@@ -205,7 +205,16 @@ class FakeStripe:
     def authenticate(self, intent_id: str) -> None:
         """What a customer does who agrees on the bank's page."""
         done = shape("payment_intent.succeeded_after_3ds")
-        self.intents[intent_id] |= {key: done[key] for key in ("status", "next_action", "latest_charge")}
+        intent = self.intents[intent_id]
+        intent |= {key: done[key] for key in ("status", "next_action", "latest_charge")}
+        self.keep_if_wished(intent)
+
+    def keep_if_wished(self, intent: dict[str, Any]) -> None:
+        """A method that was charged `setup_future_usage` is the customer's from then on, and is not asked again."""
+        method = intent["payment_method"]
+        if intent["setup_future_usage"] and intent["status"] == "succeeded" and method in self.methods:
+            self.methods[method]["customer"] = intent["customer"]
+            self.cards[method] = replace(self.cards[method], asks=False)
 
     def event(self, kind: str, thing: dict[str, Any], **changes: Any) -> bytes:
         """The body of a webhook."""
@@ -261,8 +270,10 @@ def _create_intent(fake: FakeStripe, request: Request) -> Answer:
         "customer": customer,
         "created": int(time.time()),
         "payment_method": method,
+        "setup_future_usage": request.form.get("setup_future_usage"),
     }
     fake.intents[made["id"]] = made
+    fake.keep_if_wished(made)
     if made["status"] == "requires_action" and "redirect_to_url" in made["next_action"]:
         made["next_action"]["redirect_to_url"]["url"] += f"&intent={made['id']}"
     decline = "authentication_required" if card.asks else card.charge

@@ -17,6 +17,7 @@ from tests.checkout import (
     CHALLENGED,
     DECLINED,
     POOR,
+    SET_UP_ONCE,
     Checkout,
     a_checkout,
     alert,
@@ -350,14 +351,51 @@ async def test_a_card_that_was_to_be_kept_and_did_not_pay_is_not_kept(client: Ap
     assert (await checkout.stands())["attempts"] == 1
 
 
-async def test_a_card_that_its_bank_lets_nobody_keep_is_an_attempt_without_a_payment(client: Api) -> None:
-    """SR35, PM72."""
+async def test_a_card_that_its_bank_refuses_is_a_payment_that_failed_and_is_not_kept(client: Api) -> None:
+    """PM72, PM77: it is charged before it is kept, and there is one question to the bank."""
     customer_id = await a_new_customer(client)
     checkout = await a_checkout(client, customer={"id": customer_id})
-    assert alert(await checkout.pays(DECLINED, keep="yes")).endswith("use another card.")
-    assert await checkout.stands() | {"customer": None} == {
-        "status": "OPEN", "attempts": 1, "paymentStatus": None, "payment": None, "sourceId": None, "customer": None,
-    }  # fmt: skip
+    assert alert(await checkout.pays(DECLINED, keep="yes"))
+    stands = await checkout.stands()
+    assert (stands["attempts"], stands["paymentStatus"], stands["sourceId"]) == (1, "FAILED", None)
+    assert await cards_of(client, customer_id) == []
+
+
+async def test_a_card_whose_bank_asks_once_is_kept_by_paying_with_it(client: Api) -> None:
+    """PM77, SR66, §9: 4000002500003155 is set up by one 3DS; then it is charged when nobody is there."""
+    customer_id = await a_new_customer(client)
+    checkout = await a_checkout(client, customer={"id": customer_id})
+    page = await checkout.pays(SET_UP_ONCE, keep="yes")
+    assert heading(page) == "Confirm with your bank"
+    assert await cards_of(client, customer_id) == [], "it has not paid yet"
+    answer = await client.http.post(urlsplit(_link(page)).path, data={"reply": "authorise"})
+    assert heading(await checkout.follows(answer)) == "Payment complete"
+    (kept,) = await cards_of(client, customer_id)
+    assert (await checkout.stands())["sourceId"] == kept["id"]
+    assert (kept["status"], kept["isDefault"]) == ("CHARGEABLE", True)
+    later = {"customerId": customer_id, "currency": "USD", "amount": 999, "idempotencyKey": "renewal"}
+    assert (await done(client, "paymentCreate", **later))["payment"]["status"] == "SUCCEEDED"
+
+
+async def test_a_kept_card_that_cannot_be_attached_has_paid_all_the_same(client: Api) -> None:
+    """SR30: whoever was blocked between paying and the bank's word keeps nothing."""
+    customer_id = await a_new_customer(client)
+    checkout = await a_checkout(client, customer={"id": customer_id})
+    page = await checkout.pays(SET_UP_ONCE, keep="yes")
+    await done(client, "customerBlock", customer={"id": customer_id}, reason="suspicious")
+    await client.http.post(urlsplit(_link(page)).path, data={"reply": "authorise"})
+    await checkout.follows(await client.http.get(f"/checkout/return/{checkout.id}"))
+    stands = await checkout.stands()
+    assert (stands["paymentStatus"], stands["sourceId"]) == ("SUCCEEDED", None)
+    assert await cards_of(client, customer_id) == []
+
+
+async def cards_of(client: Api, customer_id: str) -> list[dict[str, object]]:
+    found = await client.execute(
+        "query ($id: ID!) { customer(id: $id) { sources { nodes { id status isDefault } } } }", id=customer_id
+    )
+    nodes: list[dict[str, object]] = found["customer"]["sources"]["nodes"]
+    return nodes
 
 
 async def test_somebody_unknown_gives_an_address_and_becomes_a_customer(client: Api) -> None:

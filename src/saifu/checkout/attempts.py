@@ -46,7 +46,7 @@ class Choice:
         source_id: a saved source; None with an instrument, or where the wallet pays all.
         use_wallet: whether the balance is to be used (PM74).
         shown_minor: what the page said that the instrument would pay; None where it said nothing (PM78).
-        keep: whether the instrument is to be kept for the customer (PM77).
+        keep: whether the instrument is to be kept for the customer once it has paid (PM77).
         payer: who is paying, where the session does not know.
     """
 
@@ -146,9 +146,7 @@ def start(
     _refuse_other_price(tx, session, choice, rules)
     counted = {"customer_id": customer.id, "attempts": choice.attempt, **sessions.active(tx, session)}
     order = _order(session, customer, choice, return_url)
-    # A source that was attached for this attempt goes again when the attempt fails (`settled`).
-    kept = choice.source_id if choice.keep else None
-    rows.save(tx, session, {**counted, "source_id": kept})
+    rows.save(tx, session, counted)
     begun = begin.begin(tx, order, rules, by.processor if by else None, by.instrument if by else None)
     # What is paid already has completed the session (`settled`), so it is read again.
     now = rows.get(tx, session_id)
@@ -196,6 +194,7 @@ def _order(session: CheckoutSession, customer: Customer, choice: Choice, return_
         pays_for=session.id,
         retry_of=session.payment_id,
         checkout_session_id=session.id,
+        save_source=choice.keep,
         mutation=MUTATION,
     )
 

@@ -48,7 +48,6 @@ class CheckoutFlow:
         Raises:
             attempts.Changed: the page has to show another split first (PM78).
             attempts.Repeated: a double click, or a payment is under way.
-            Declined: the bank did not let the card be kept; nothing was charged.
             Refusal: what `attempts.start` and the processor say.
         """
         await whole(self._pay(session, choice, token, return_url))
@@ -57,7 +56,8 @@ class CheckoutFlow:
         """Attach the card behind a token to the session's customer, and charge nothing (W53).
 
         Raises:
-            attempts.Repeated, Declined, Refusal: as `pay`.
+            Declined: the bank does not let the card be kept.
+            attempts.Repeated, Refusal: as `pay`.
         """
         await whole(self._authorise(session, choice, token))
 
@@ -65,7 +65,8 @@ class CheckoutFlow:
         """Make a source of an account and its mandate, and attach it to the session's customer.
 
         Raises:
-            attempts.Repeated, Declined, Refusal: as `pay`.
+            Declined: the bank does not let the account be kept.
+            attempts.Repeated, Refusal: as `pay`.
         """
         await whole(self._authorise_account(session, choice, account))
 
@@ -116,12 +117,11 @@ class CheckoutFlow:
     ) -> None:
         # Before a token is used up; the locks come later, and this is asked again under them.
         await self.store.write(lambda tx: attempts.refuse_early(tx, session.id, choice.attempt))
-        keeps = choice.keep and token is not None and session.verified
-        made = None
-        if token is not None and not keeps:
-            made = await self._made(token, _name(session, choice))
-        if token is not None and keeps:
-            choice = replace(choice, source_id=await self._kept(session, choice, token))
+        choice = replace(choice, keep=choice.keep and token is not None and session.verified)
+        if choice.keep:
+            assert session.customer_id is not None, "only a verified customer keeps a card"
+            await self.sources.introduce(session.customer_id)
+        made = None if token is None else await self._made(token, _name(session, choice))
         work = partial(_start, session.id, choice, self.rules, made, return_url)
         begun = await self.store.write(work, visiting(session))
         if begun.to_send:
@@ -131,17 +131,6 @@ class CheckoutFlow:
         prover = self.sources.prover
         instrument = await prover.instrument(token, reference)
         return Made(prover.processor_of(None).name, instrument)
-
-    async def _kept(self, session: CheckoutSession, choice: Choice, token: str) -> str:
-        """Attach a card that is to be kept before it is charged: processors keep no card that was charged already."""
-        proven = await self._proven(session, choice, token)
-
-        def keep(tx: Tx) -> str:
-            held = sessions.known(tx, session.id)
-            attempts.refuse(tx, held, choice.attempt)
-            return _attached(tx, held, proven)
-
-        return await self.sources.kept(keep, proven, visiting(session))
 
     async def _authorise(self, session: CheckoutSession, choice: Choice, token: str) -> None:
         proven = await self._proven(session, choice, token)

@@ -2,12 +2,11 @@
 
 import orjson
 
-from saifu import events, locks
+from saifu import events
 from saifu.clock import rfc3339
 from saifu.events import EventType
-from saifu.payments.machine import UNPAID
+from saifu.payments import charges
 from saifu.sources import rows as sources
-from saifu.sources.detaching import detach_in
 from saifu.store import Tx
 from saifu.tables import CheckoutSession, Payment
 
@@ -27,18 +26,19 @@ def payment_settled(tx: Tx, payment: Payment) -> None:
     """
     if payment.checkout_session_id is None or payment.outcome_unknown:
         return
-    session = rows.locked(tx, payment.checkout_session_id)
-    assert session is not None, "sessions are never deleted"
-    if payment.status in UNPAID:
-        _let_go(tx, session, payment)
-    elif payment.status in _CONSUMING:
+    if payment.status in _CONSUMING:
+        session = rows.locked(tx, payment.checkout_session_id)
+        assert session is not None, "sessions are never deleted"
         _consume(tx, session, payment)
 
 
 def _consume(tx: Tx, session: CheckoutSession, payment: Payment) -> None:
+    kept = {"source_id": payment.source_id} if _is_kept(tx, payment) else {}
     # A look-up may find that the money came after the session had expired: then it was paid all the same.
     if session.status != Status.COMPLETED:
-        session = endings.completed(tx, session, payment_id=payment.id)
+        session = endings.completed(tx, session, payment_id=payment.id, **kept)
+    elif kept:
+        session = rows.save(tx, session, kept)
     if payment.status == "succeeded":
         _recovered(tx, session, payment.id)
 
@@ -64,14 +64,13 @@ def abandon(tx: Tx, session_id: str) -> None:
     events.append(tx, session.customer_id, EventType.ABANDONED_CHECKOUT_DETECTED, session.id, found)
 
 
-def _let_go(tx: Tx, session: CheckoutSession, payment: Payment) -> None:
-    """A card that was to be kept and did not pay is not kept (PM77)."""
-    if session.source_id is None or session.source_id != payment.source_id or session.customer_id is None:
-        return
-    customer, source = locks.lock(tx, session.customer_id), sources.locked(tx, session.source_id)
-    if source.customer_id == customer.id:
-        detach_in(tx, customer, source)
-    rows.save(tx, session, {"source_id": None})
+def _is_kept(tx: Tx, payment: Payment) -> bool:
+    """Whether a card that was typed is the customer's since this payment (PM77)."""
+    source = None if payment.source_id is None else sources.get(tx, payment.source_id)
+    if source is None or source.customer_id is None:
+        return False
+    charge = charges.ordered(tx, payment.id)
+    return charge is not None and charge.save
 
 
 def _recovered(tx: Tx, session: CheckoutSession, payment_id: str) -> None:

@@ -27,7 +27,7 @@ from saifu.sources import rows as source_rows
 from saifu.store import Tx
 from saifu.tables import Customer, Payment
 
-from . import attempts, rows
+from . import attempts, keeping, rows
 from .attempts import ANSWERED, AttemptKind, AttemptState
 from .drawn import debit_of, drawn_lots
 from .machine import EVENTS, TERMINAL, UNPAID, PaymentStatus, leads, standing, target
@@ -107,7 +107,7 @@ def moved(tx: Tx, now: Held, to: PaymentStatus, learned: Mapping[str, Any], rule
         _give_back(tx, now, rules)
         changes["wallet_minor"] = 0
     payment = rows.save(tx, now.payment, changes)
-    _tell_source(tx, payment, to)
+    _tell_source(tx, Held(payment, now.customer), to)
     if to is PaymentStatus.SUCCEEDED:
         _succeeded(tx, Held(payment, now.customer), rules)
     if payment.status != now.payment.status:  # what was unknown and is now on its way was announced as that
@@ -210,11 +210,13 @@ def _succeeded(tx: Tx, now: Held, rules: PaymentRules) -> None:
         wallets.post(tx, customer, payment.currency, credit, rules.wallet)
 
 
-def _tell_source(tx: Tx, payment: Payment, to: PaymentStatus) -> None:
+def _tell_source(tx: Tx, now: Held, to: PaymentStatus) -> None:
+    payment = now.payment
     if payment.source_id is None:
         return
     if to in (PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING):
-        charging.charged(tx, payment.source_id, payment.id)
+        if not _kept(tx, now, to):
+            charging.charged(tx, payment.source_id, payment.id)
     elif to in UNPAID:
         charging.released(tx, payment.source_id, payment.id)
         if payment.error_code:
@@ -229,6 +231,13 @@ def _notify(tx: Tx, before: Payment, payment: Payment, rules: PaymentRules) -> N
     source = None if payment.source_id is None else source_rows.get(tx, payment.source_id)
     if source is not None and standing(before) is not PaymentStatus.PROCESSING:
         mandates.notify(tx, source, rows.snapshot(payment), rules)
+
+
+def _kept(tx: Tx, now: Held, to: PaymentStatus) -> bool:
+    """Whether the source is the customer's to keep: from success on, and reserved for this payment until then."""
+    if now.customer is None or not keeping.is_wished(tx, now.payment):
+        return False
+    return to is PaymentStatus.PROCESSING or keeping.keep(tx, now.payment, now.customer)
 
 
 def _announce(tx: Tx, payment: Payment) -> None:

@@ -120,7 +120,8 @@ class Charge:
         reference: the payment's id, `pay_…`: our reference and the idempotency key (W46).
         customer_id, customer_ref: who pays, by our name and by the processor's own, once there is one.
         is_attached: whether the processor keeps the instrument for this customer already.
-        save: keep it for the customer once it is charged, to be charged again when nobody is there (PM77).
+        save: keep it for the customer once it is charged, to be charged again when nobody is there (PM77). The
+            customer was introduced before.
         on_session: whether the customer is there to be asked; off-session nobody is (PM19a).
         return_url: where the customer comes back to after an action.
     """
@@ -248,7 +249,11 @@ class ForgedCallback(Exception):
 
 
 class Processor(Protocol):
-    """One processor. Every method may raise `OutcomeUnknown`; the first three also a `Refusal`."""
+    """One processor. Every method but `callbacks` may raise `OutcomeUnknown`.
+
+    A `Refusal` comes from those alone that say so: the processor certainly did nothing. Nobody who charges, cancels,
+    refunds or looks something up gets one: a no is an answer there.
+    """
 
     name: str
 
@@ -261,15 +266,27 @@ class Processor(Protocol):
         ...
 
     async def create_source(self, order: SourceOrder) -> Pending:
-        """Begin a source that has no token (SR2, SR24).
+        """Begin a source that has no token (SR2, SR24); the same `order.reference` gets the same one.
 
         Raises:
             Refusal: PAYMENT_METHOD_UNSUPPORTED, INVALID_BANK_ACCOUNT_IBAN, INVALID_REQUEST_PARAMETERS.
         """
         ...
 
+    async def introduce(self, customer: CustomerAt) -> str | None:
+        """The processor's own name of a customer, who is made known to it; None where it keeps no customers.
+
+        Raises:
+            Refusal: SOURCE_NOT_CHARGEABLE, it does not take this customer.
+        """
+        ...
+
     async def attach(self, instrument_ref: str, customer: CustomerAt, reference: str) -> Attached:
-        """Check an instrument and keep it for a customer (SR35)."""
+        """Check an instrument and keep it for a customer (SR35).
+
+        Raises:
+            Refusal: SOURCE_NOT_CHARGEABLE, NOT_FOUND: there is no such instrument, or it cannot be kept.
+        """
         ...
 
     async def detach(self, instrument_ref: str) -> None:
@@ -277,10 +294,19 @@ class Processor(Protocol):
         ...
 
     async def verify(self, source_ref: str, code: str) -> bool:
-        """Whether a code of flow `code_verification` is right (SR26)."""
+        """Whether a code of flow `code_verification` is right (SR26).
+
+        Raises:
+            Refusal: UNSUPPORTED_ACTION, nothing here is verified by a code; NOT_FOUND.
+        """
         ...
 
-    async def charge(self, charge: Charge) -> ChargeAnswer: ...
+    async def charge(self, charge: Charge) -> ChargeAnswer:
+        """Charge an instrument, once for each reference; a decline is an answer (A25).
+
+        With `charge.save` an instrument that was charged is kept for the customer from then on, without another check.
+        """
+        ...
 
     async def look_up(self, reference: str) -> ChargeAnswer | None:
         """How the charge of this reference stands; None when the processor certainly never got it."""
@@ -290,17 +316,37 @@ class Processor(Protocol):
         """Give up a charge that waits; answers how it stands then, None when it was never there."""
         ...
 
-    async def refund(self, order: RefundOrder) -> RefundAnswer: ...
+    async def refund(self, order: RefundOrder) -> RefundAnswer:
+        """Give money of a charge back, once for each reference; a no is a refund that failed, with its reason."""
+        ...
 
-    async def look_up_refund(self, order: RefundOrder) -> RefundAnswer | None: ...
+    async def look_up_refund(self, order: RefundOrder) -> RefundAnswer | None:
+        """How a refund stands; None when the processor certainly never got it."""
+        ...
 
-    async def look_up_dispute(self, processor_ref: str) -> DisputeReport | None: ...
+    async def look_up_dispute(self, processor_ref: str) -> DisputeReport | None:
+        """How a dispute stands; None when there is none of this name, or it is about a charge of somebody else's."""
+        ...
 
-    async def look_up_source(self, source_ref: str) -> SourceReport | None: ...
+    async def look_up_source(self, source_ref: str) -> SourceReport | None:
+        """How an instrument stands; None when it is not known."""
+        ...
 
-    async def submit_evidence(self, processor_ref: str, text: str) -> DisputeReport: ...
+    async def submit_evidence(self, processor_ref: str, text: str) -> DisputeReport:
+        """Send the merchant's answer to a dispute; final (PM51). The same text again is one answer.
 
-    async def accept_dispute(self, processor_ref: str) -> DisputeReport: ...
+        Raises:
+            Refusal: DISPUTE_NOT_CHALLENGEABLE, it is over or answered; NOT_FOUND.
+        """
+        ...
+
+    async def accept_dispute(self, processor_ref: str) -> DisputeReport:
+        """Give a dispute up; final (PM52). One that was given up already is no error.
+
+        Raises:
+            Refusal: DISPUTE_NOT_CHALLENGEABLE, it is over otherwise; NOT_FOUND.
+        """
+        ...
 
     def callbacks(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Sequence[Callback]:
         """What an inbound request says.

@@ -16,7 +16,7 @@ from saifu.idempotency import Outcome, once
 from saifu.ids import new_id
 from saifu.jobs import Job
 from saifu.payments.rules import PaymentRules
-from saifu.processors.contract import Instrument, OutcomeUnknown, Pending, Processor, SourceOrder
+from saifu.processors.contract import CustomerAt, Instrument, OutcomeUnknown, Pending, Processor, SourceOrder
 from saifu.processors.registry import Processors
 from saifu.refusals import Refusal
 from saifu.store import Origin, Store, Tx, Work, settled
@@ -27,7 +27,7 @@ from .asked import NewSource, checked
 from .creating import Begun, Made
 from .given import Given, reference
 from .kinds import SourceType
-from .proving import Proven, Prover, customer_at, unanswered
+from .proving import Proven, Prover, customer_at, introduced, unanswered
 
 T = TypeVar("T")
 
@@ -206,16 +206,26 @@ class SourceFlow:
         """Have an instrument checked for a customer, unless either was tried too often (SR35, SR98)."""
         instrument = await self.instrument(given, key)
         fingerprint = instrument.fingerprint if instrument else source.fingerprint if source else None
-        keeper = self.prover.processor_of(source).name
+        keeper = self.prover.processor_of(source)
 
-        def count(tx: Tx) -> Any:
+        def count(tx: Tx) -> CustomerAt:
             customer = locks.living(tx, customer_id)
             velocity.refuse(tx, customer_id, fingerprint)
             velocity.count(tx, customer_id, fingerprint)
-            return customer_at(tx, customer, keeper)
+            return customer_at(tx, customer, keeper.name)
 
-        at = await self.store.write(count)
+        at = await introduced(self.store, keeper, await self.store.write(count))
         return await self.prover.prove(source, instrument, at, reference(key))
+
+    async def introduce(self, customer_id: str) -> None:
+        """Make a customer known to whom new sources go to, so that it can keep what is charged (PM77).
+
+        Raises:
+            Refusal: NOT_FOUND, GONE; what the processor says; SERVICE_UNAVAILABLE, it did not answer.
+        """
+        keeper = self.prover.processor_of(None)
+        known = await self.store.write(lambda tx: customer_at(tx, locks.living(tx, customer_id), keeper.name))
+        await introduced(self.store, keeper, known)
 
     async def instrument(self, given: Given, key: str | None) -> Instrument | None:
         """What a token becomes; None for what is a source already."""

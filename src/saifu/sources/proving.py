@@ -1,16 +1,18 @@
 """What only the network can say of an instrument before it is attached (SR35, SR36); no transaction is open here."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from sqlalchemy import bindparam
 from sqlmodel import col, select
 
+from saifu import locks
 from saifu.processors.contract import CustomerAt, Instrument, OutcomeUnknown, Processor
 from saifu.processors.declines import DECLINES
 from saifu.processors.registry import Processors
 from saifu.refusals import Declined, ErrorCode, Refusal, Unavailable
-from saifu.store import Tx
+from saifu.store import Store, Tx
 from saifu.tables import Customer, ProcessorCustomer, Source
 
 from . import charging, rows
@@ -41,15 +43,41 @@ class Proven:
 
     def remember(self, tx: Tx, customer_id: str) -> None:
         """Keep the name that the processor has given to the customer."""
-        if self.customer_ref is not None and _at(tx, customer_id, self.processor) is None:
-            tx.insert(
-                ProcessorCustomer(
-                    customer_id=customer_id,
-                    processor=self.processor,
-                    processor_ref=self.customer_ref,
-                    created_at=tx.now,
-                )
+        if self.customer_ref is not None:
+            remember(tx, customer_id, self.processor, self.customer_ref)
+
+
+def remember(tx: Tx, customer_id: str, processor: str, ref: str) -> None:
+    """Keep the name that a processor has given to a customer; the first one counts. The caller holds its lock."""
+    if _at(tx, customer_id, processor) is None:
+        tx.insert(
+            ProcessorCustomer(
+                customer_id=customer_id, processor=processor, processor_ref=ref, created_at=tx.now
             )
+        )
+
+
+async def introduced(store: Store, processor: Processor, known: CustomerAt) -> CustomerAt:
+    """A customer as a processor knows it: told of it now, and its name there kept, where it did not know it yet.
+
+    Whatever is then kept for the customer is kept under that one name, whoever asks at the same moment.
+
+    Raises:
+        Refusal: NOT_FOUND, GONE; what the processor says; SERVICE_UNAVAILABLE, it did not answer.
+    """
+    if known.ref is not None:
+        return known
+    try:
+        ref = await processor.introduce(known)
+    except OutcomeUnknown:
+        raise unanswered() from None
+    return known if ref is None else await store.write(partial(_introduced, known.id, processor.name, ref))
+
+
+def _introduced(customer_id: str, processor: str, ref: str, tx: Tx) -> CustomerAt:
+    customer = locks.living(tx, customer_id)
+    remember(tx, customer_id, processor, ref)
+    return customer_at(tx, customer, processor)
 
 
 def customer_at(tx: Tx, customer: Customer, processor: str) -> CustomerAt:

@@ -89,6 +89,9 @@ class Simulator:
     async def create_source(self, order: SourceOrder) -> Pending:
         return await self._write(partial(sources.create, order=order, page_url=self._page_url))
 
+    async def introduce(self, customer: CustomerAt) -> None:
+        """It keeps no customers."""
+
     async def attach(self, instrument_ref: str, customer: CustomerAt, reference: str) -> Attached:
         return await self._store.write(lambda tx: instruments.attach(tx, instrument_ref, customer))
 

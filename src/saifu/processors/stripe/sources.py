@@ -104,6 +104,30 @@ class Sources(Disputes):
         assert made is not None, "what is asked for is a bank debit"
         return Pending(ref=made.ref, detail=made.detail, fingerprint=made.fingerprint)
 
+    async def introduce(self, customer: CustomerAt) -> str:
+        """The Customer of Stripe's that stands for ours; made where there is none.
+
+        Raises:
+            Refusal: SOURCE_NOT_CHARGEABLE.
+            OutcomeUnknown: there was no answer.
+        """
+        if customer.ref is not None:
+            return customer.ref
+        # A key may not come again with other values, and a customer may change its name within a day.
+        said = hashlib.sha256(f"{customer.email}\n{customer.name}".encode()).hexdigest()[:16]
+        call = self._api.v1.customers.create_async(
+            params={
+                "email": customer.email,
+                "name": customer.name,
+                "metadata": {"saifu_customer": customer.id},
+            },
+            options={"idempotency_key": f"{customer.id}-{said}"},
+        )
+        try:
+            return str((await self._api.ask("create customer", call))["id"])
+        except Refused as refused:
+            raise _not_kept(refused.raw_code) from None
+
     async def attach(self, instrument_ref: str, customer: CustomerAt, reference: str) -> Attached:
         """Check an instrument by a SetupIntent, which keeps it for the customer when the bank agrees (SR35).
 
@@ -114,7 +138,7 @@ class Sources(Disputes):
             Refusal: SOURCE_NOT_CHARGEABLE.
             OutcomeUnknown: there was no answer.
         """
-        customer_ref = customer.ref or await self._customer(customer)
+        customer_ref = await self.introduce(customer)
         method = await self._method(instrument_ref)
         if method is None:
             raise _not_kept("no_such_instrument")
@@ -173,22 +197,6 @@ class Sources(Disputes):
             params={"type": "card", "card": {"token": token}},
             options={"idempotency_key": f"{reference}-instrument"},
         )
-
-    async def _customer(self, customer: CustomerAt) -> str:
-        # A key may not come again with other values, and a customer may change its name within a day.
-        said = hashlib.sha256(f"{customer.email}\n{customer.name}".encode()).hexdigest()[:16]
-        call = self._api.v1.customers.create_async(
-            params={
-                "email": customer.email,
-                "name": customer.name,
-                "metadata": {"saifu_customer": customer.id},
-            },
-            options={"idempotency_key": f"{customer.id}-{said}"},
-        )
-        try:
-            return str((await self._api.ask("create customer", call))["id"])
-        except Refused as refused:
-            raise _not_kept(refused.raw_code) from None
 
     async def _checked(self, method: Object, customer_ref: str, reference: str) -> Object:
         setups = self._api.v1.setup_intents
