@@ -30,6 +30,7 @@ from .feed import Feed
 from .gateway.admission import Admission
 from .gateway.close_codes import UNAUTHORIZED
 from .gateway.documents import Documents
+from .gateway.doors import guarded
 from .gateway.explorer import Explorer
 from .gateway.host import Closer, Rejected
 from .gateway.http_protocol import HttpProtocol
@@ -272,11 +273,14 @@ def build_app(
 def _doors(house: House) -> list[Route]:
     """For those who are no clients of the endpoint: processors that call back, and people with a browser."""
     simulator = house.flows.simulator
+    cards = simulator_pages.routes(simulator) if simulator else []
+    pages = checkout_pages.routes(house.flows.checkout, house.settings, simulator, WEB / "checkout")
+    # Apart from those of the endpoint: who pays from an address does not keep a server there from asking.
+    rates = _rates(house.settings)
     return [
-        *callback_door.routes(house.flows.callbacks),
-        *documents.routes(house.store),
-        *(simulator_pages.routes(simulator) if simulator else ()),
-        *checkout_pages.routes(house.flows.checkout, house.settings, simulator, WEB / "checkout"),
+        *guarded(callback_door.routes(house.flows.callbacks), rates),
+        *guarded(documents.routes(house.store), rates, every=("GET", "HEAD")),
+        *guarded([*cards, *pages], rates, every=("POST",)),
     ]
 
 
