@@ -1,8 +1,13 @@
 """Every mutation as a client would write it, and its answer."""
 
+import re
+from functools import cache
 from typing import Any
 
+from graphql import build_schema
+
 from tests.client import Api
+from tests.gateway import ROOT
 
 _ERRORS = """
   replayed
@@ -84,6 +89,8 @@ _SELECTIONS = {
     "apiKeyRevoke": "apiKey { id revokedAt }",
 }
 MUTATIONS = tuple(_SELECTIONS)
+_CHANGES = build_schema((ROOT / "schema/schema.graphql").read_text()).mutation_type
+_DESCRIBED = _CHANGES.fields if _CHANGES else {}
 
 
 def document(mutation: str) -> str:
@@ -94,8 +101,19 @@ def document(mutation: str) -> str:
 
 
 async def change(client: Api, mutation: str, **given: Any) -> Any:
-    """The payload of a mutation, refused or not."""
-    return (await client.execute(document(mutation), input=given))[mutation]
+    """The payload of a mutation, refused or not, with a code that its description names (A8)."""
+    payload = (await client.execute(document(mutation), input=given))[mutation]
+    codes = {error["code"] for error in payload["errors"]}
+    assert codes <= named(mutation), f"{mutation} does not name {codes - named(mutation)}"
+    return payload
+
+
+@cache
+def named(mutation: str) -> frozenset[str]:
+    """The error codes that a mutation's description names, with those of another that it refers to."""
+    words = re.findall(r"`(\w+)`", _DESCRIBED[mutation].description or "")
+    others = [named(word) for word in words if word in _DESCRIBED and word != mutation]
+    return frozenset(words).union(*others)
 
 
 async def done(client: Api, mutation: str, **given: Any) -> Any:
