@@ -35,6 +35,7 @@ from saifu.processors.contract import (
     Pending,
     RefundAnswer,
     RefundOrder,
+    RefundReport,
     RefundState,
     SourceOrder,
     SourceReport,
@@ -150,6 +151,9 @@ class Bank:
         if known is None:
             return None
         return RefundAnswer(RefundState.SUCCEEDED, processor_ref=f"re_{order.reference}")
+
+    async def find_refund(self, processor_ref: str) -> RefundReport | None:
+        return None
 
     async def instrument(self, token: str, reference: str) -> Instrument:
         self._called("instrument", token)

@@ -432,6 +432,7 @@ ROUTES: list[tuple[str, str, Route]] = [
     ("POST", r"/v1/payment_intents/(\w+)/cancel", _cancel_intent),
     ("POST", "/v1/refunds", _create_refund),
     ("GET", "/v1/refunds", _list_refunds),
+    ("GET", r"/v1/refunds/(\w+)", _kept("refunds")),
     ("POST", "/v1/payment_methods", _create_method),
     ("GET", r"/v1/payment_methods/(\w+)", _kept("methods")),
     ("POST", r"/v1/payment_methods/(\w+)/detach", _detach),

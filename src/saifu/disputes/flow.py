@@ -53,7 +53,10 @@ class DisputeFlow:
             log.error("processor_missing", processor=processor_name)
             return None
         report = await asked(processor.look_up_dispute(processor_ref), processor_ref)
-        return None if report is None else await self.apply_report(processor_name, report)
+        found = None if report is None else await self.apply_report(processor_name, report)
+        if found is None:
+            log.warning("dispute_not_ours", processor=processor_name, object_id=processor_ref)
+        return found
 
     async def told(self, callback: ProcessorCallback) -> None:
         """Follow up a callback that names a dispute (S18).

@@ -116,7 +116,11 @@ class CallbackFlow:
             found = None if handler is None else await handler(row)
         except Refusal as refusal:
             # Somebody else's object, as in an account that two installations share, is none of ours.
-            return refusal.code is ErrorCode.NOT_FOUND
+            not_ours = refusal.code is ErrorCode.NOT_FOUND
+            log.warning(
+                "callback_not_ours" if not_ours else "callback_refused", code=refusal.code, **_named(row)
+            )
+            return not_ours
         except Exception:
             log.exception("callback_failed", processor=row.processor, kind=row.kind)
             return False
@@ -146,6 +150,11 @@ def _row(tx: Tx, processor: str, callback: Callback) -> ProcessorCallback:
         next_try_at=tx.now + _FIRST_PAUSE,
         handled_at=None,
     )
+
+
+def _named(row: ProcessorCallback) -> dict[str, str | None]:
+    """Of which object a callback speaks, for people who look for it at the processor."""
+    return {"processor": row.processor, "kind": row.kind, "object_id": row.processor_ref}
 
 
 def _tried(tx: Tx, row: ProcessorCallback, handled: bool) -> None:

@@ -167,7 +167,10 @@ class ChargeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RefundOrder:
-    """An order to give money of a charge back; `reference` is the refund's id, `ref_…`, and the idempotency key."""
+    """An order to give money of a charge back; `reference` is the refund's id, `ref_…`, and the idempotency key.
+
+    `processor_ref` is the processor's own name of the refund, once it has answered: to look it up by, and never sent.
+    """
 
     reference: str
     charge_reference: str
@@ -175,6 +178,7 @@ class RefundOrder:
     amount_minor: int
     currency: str
     reason: str | None = None
+    processor_ref: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,17 @@ class RefundAnswer:
     failure_reason: str | None = None
     network_reference: str | None = None
     network_reference_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundReport:
+    """A refund as the processor has it now, whoever ordered it; `charge_reference` is the payment's id."""
+
+    processor_ref: str
+    charge_reference: str
+    amount_minor: int
+    currency: str
+    answer: RefundAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +264,7 @@ class ForgedCallback(Exception):
 
 
 class Processor(Protocol):
-    """One processor. Every method but `callbacks` may raise `OutcomeUnknown`.
-
-    A `Refusal` comes from those alone that say so: the processor certainly did nothing. Nobody who charges, cancels,
-    refunds or looks something up gets one: a no is an answer there.
-    """
+    """One processor. Every method but `callbacks` may raise `OutcomeUnknown`; a `Refusal` those alone that say so."""
 
     name: str
 
@@ -324,6 +335,10 @@ class Processor(Protocol):
         """How a refund stands; None when the processor certainly never got it."""
         ...
 
+    async def find_refund(self, processor_ref: str) -> RefundReport | None:
+        """A refund by the processor's own name; None when there is none, or it is of a charge of somebody else's."""
+        ...
+
     async def look_up_dispute(self, processor_ref: str) -> DisputeReport | None:
         """How a dispute stands; None when there is none of this name, or it is about a charge of somebody else's."""
         ...
@@ -375,6 +390,7 @@ __all__ = [
     "Processor",
     "RefundAnswer",
     "RefundOrder",
+    "RefundReport",
     "RefundState",
     "Refusal",
     "SourceOrder",

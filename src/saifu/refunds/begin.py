@@ -7,7 +7,7 @@ nothing of a processor is done here and now (W57, W58).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -65,6 +65,15 @@ class Begun:
     @property
     def to_send(self) -> bool:
         return not self.replayed and self.refund.next_look_at is not None
+
+
+class Checked(NamedTuple):
+    """A refund that may be made: how much it is, where it goes, and who had paid it."""
+
+    new: NewRefund
+    due: Due
+    destination: Destination
+    shares: Shares
 
 
 def begin(tx: Tx, new: NewRefund, rules: PaymentRules) -> Begun:
@@ -134,20 +143,30 @@ def _make(tx: Tx, held: Held, new: NewRefund, rules: PaymentRules) -> Refund:
         checks.refuse_wallet(payment.currency, rules)
     else:
         checks.refuse_original(payment, shares, disputed, tx.now, rules.refund_window_days)
-    refund = tx.insert(_row(tx, payment, new, due, destination, shares))
+    return written(tx, held, Checked(new, due, destination, shares), rules)
+
+
+def written(tx: Tx, held: Held, checked: Checked, rules: PaymentRules) -> Refund:
+    """Write a refund down and reserve its amount, when nothing stands against it any more."""
+    refund = tx.insert(_row(tx, held.payment, checked))
     return _reserved(tx, held, refund, rules)
 
 
 def _due(new: NewRefund, payment: Payment, counted: list[Refund], can: Shares, free: Shares) -> Due:
     """What was asked for, within what can be refunded; all of what is free, where no amount was named (PM42)."""
     limit_minor = can.total_minor if new.amount_minor or new.items else free.total_minor
-    due = _wanted(new, payment, counted, limit_minor)
+    due = wanted(new, payment, counted, limit_minor)
     if due.amount_minor > free.total_minor:
         raise checks.disputed_payment()
     return due
 
 
-def _wanted(new: NewRefund, payment: Payment, counted: list[Refund], limit_minor: int) -> Due:
+def wanted(new: NewRefund, payment: Payment, counted: list[Refund], limit_minor: int) -> Due:
+    """How much a refund comes to, and the tax in it.
+
+    Args:
+        counted: what was refunded of the payment already, or is under way.
+    """
     if new.items is not None:
         return amounts.of_items(new.items, lines(payment, counted), limit_minor)
     refunded_minor = sum(refund.amount_minor for refund in counted)
@@ -177,9 +196,8 @@ def _is_disputed(tx: Tx, payment: Payment) -> bool:
     return any(dispute_rows.is_out(dispute) for dispute in disputes)
 
 
-def _row(
-    tx: Tx, payment: Payment, new: NewRefund, due: Due, destination: Destination, shares: Shares
-) -> Refund:
+def _row(tx: Tx, payment: Payment, checked: Checked) -> Refund:
+    new, due, destination, shares = checked
     source_minor = shares.of_source_minor if destination is Destination.ORIGINAL else 0
     items = [{"id": each.item_id, "amount": each.amount_minor, "tax": each.tax_minor} for each in due.items]
     return Refund(

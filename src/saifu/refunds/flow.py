@@ -16,13 +16,14 @@ from saifu.store import Origin, Store, Tx
 from saifu.tables import Payment, ProcessorCallback, Refund
 from saifu.tasks import Undisturbed
 
-from . import begin, rows, settling, voiding
+from . import begin, elsewhere, rows, settling, voiding
 from .begin import NewRefund
 from .rows import RefundStatus
 
 log = structlog.get_logger(__name__)
 
 BATCH = 200
+_OURS = "ref_"
 _FIRST_LOOK = timedelta(minutes=1)
 _LONGEST_WAIT = timedelta(hours=6)
 _MOST_DOUBLINGS = 9
@@ -73,14 +74,21 @@ class RefundFlow:
         """
         return await self._undisturbed.run(self._look(refund_id))
 
-    async def told(self, callback: ProcessorCallback) -> None:
-        """Follow up a callback that names a refund by our reference; any other is none of ours (S18).
+    async def told(self, callback: ProcessorCallback) -> bool:
+        """Follow up a callback that names a refund (S18): by our reference, or one that was made elsewhere (PM43).
+
+        Returns:
+            Whether that was all; False when it has to wait for another refund.
 
         Raises:
             OutcomeUnknown: the processor does not say.
         """
-        if callback.reference is not None:
-            await self.look(callback.reference)
+        reference, ref = callback.reference, callback.processor_ref
+        if reference is None:
+            return ref is None or await self._undisturbed.run(self._made_elsewhere(callback.processor, ref))
+        if reference.startswith(_OURS):  # what goes back of a payment that had failed is no refund (PM19)
+            await self.look(reference)
+        return True
 
     async def close(self) -> None:
         """Let what is under way finish."""
@@ -110,9 +118,23 @@ class RefundFlow:
         if processor is None:
             return refund
         answer = await asked(processor.look_up_refund(order), refund.id)
+        if answer is None and order.processor_ref is not None:
+            raise OutcomeUnknown("it was there, so it is not sent again")
         if answer is None:
             answer = await asked(processor.refund(order), refund.id)
         return await self._apply(refund.id, answer)
+
+    async def _made_elsewhere(self, processor_name: str, ref: str) -> bool:
+        processor = self._processors.named(processor_name)
+        report = None if processor is None else await asked(processor.find_refund(ref), ref)
+        if report is None:
+            log.warning("refund_not_ours", processor=processor_name, object_id=ref)
+            return True
+        try:
+            await self._store.write(lambda tx: elsewhere.adopt(tx, report, self._rules))
+        except elsewhere.AnotherUnderWay:
+            return False
+        return True
 
     async def _apply(self, refund_id: str, answer: RefundAnswer) -> Refund:
         return await self._store.write(lambda tx: settling.apply(tx, refund_id, answer, self._rules))
@@ -145,6 +167,7 @@ def _order(refund: Refund, payment: Payment) -> RefundOrder:
         amount_minor=refund.source_minor,
         currency=refund.currency,
         reason=refund.reason,
+        processor_ref=refund.processor_ref,
     )
 
 

@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam
 from sqlmodel import col, select
 
-from saifu.processors.contract import CallbackKind, ChargeState, RefundAnswer, RefundOrder, RefundState
+from saifu.processors.contract import (
+    CallbackKind,
+    ChargeState,
+    RefundAnswer,
+    RefundOrder,
+    RefundReport,
+    RefundState,
+)
 from saifu.store import Tx
 from saifu.tables import SimulatorCharge, SimulatorRefund
 
@@ -23,6 +30,7 @@ REFUNDS = Shelf(SimulatorRefund, "reference", "state")
 _OF_CHARGE = select(SimulatorRefund).where(
     col(SimulatorRefund.charge_reference) == bindparam("charge_reference")
 )
+_BY_REF = select(SimulatorRefund).where(col(SimulatorRefund.ref) == bindparam("ref"))
 _NEXT: dict[Refunding, RefundState | None] = {
     Refunding.AT_ONCE: None,
     Refunding.LATER: RefundState.SUCCEEDED,
@@ -60,6 +68,14 @@ def order(tx: Tx, house: House, given: RefundOrder) -> SimulatorRefund:
     if not reason:
         _close_inquiries(tx, house, given.charge_reference)
     return row
+
+
+def find(tx: Tx, ref: str, now: datetime) -> RefundReport | None:
+    """A refund by its name here."""
+    row = tx.first(_BY_REF, ref=ref)
+    if row is None:
+        return None
+    return RefundReport(row.ref, row.charge_reference, row.amount_minor, row.currency, answer(row, now))
 
 
 def _no(tx: Tx, charge: SimulatorCharge, given: RefundOrder) -> str | None:

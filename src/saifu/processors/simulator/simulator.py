@@ -20,6 +20,7 @@ from saifu.processors.contract import (
     Pending,
     RefundAnswer,
     RefundOrder,
+    RefundReport,
     SourceOrder,
     SourceReport,
 )
@@ -126,6 +127,10 @@ class Simulator:
     async def look_up_refund(self, order: RefundOrder) -> RefundAnswer | None:
         found = await self._store.read(lambda tx: refunds.REFUNDS.get(tx, order.reference))
         return None if found is None else refunds.answer(found, self._now)
+
+    async def find_refund(self, processor_ref: str) -> RefundReport | None:
+        now = self._now
+        return await self._store.read(lambda tx: refunds.find(tx, processor_ref, now))
 
     async def look_up_dispute(self, processor_ref: str) -> DisputeReport | None:
         now = self._now

@@ -9,8 +9,7 @@ from saifu.processors.contract import DisputeReport, OutcomeUnknown
 from saifu.refusals import ErrorCode, Refusal
 
 from .amounts import from_stripe
-from .answers import REFERENCE
-from .api import Object, Refused, dig, ref_of
+from .api import Object, Refused, dig
 from .refunds import Refunds
 
 # status: stage, outcome
@@ -91,7 +90,7 @@ class Disputes(Refunds):
         return report
 
     async def _report(self, dispute: Object) -> DisputeReport | None:
-        reference = await self._reference(dispute)
+        reference = await self.payment_of(dispute)
         if reference is None:
             return None
         stage, outcome = _STATUSES.get(str(dispute.get("status")), ("dispute", None))
@@ -107,15 +106,6 @@ class Disputes(Refunds):
             outcome=outcome,
             respond_by=datetime.fromtimestamp(due_s, UTC) if due_s else None,
         )
-
-    async def _reference(self, dispute: Object) -> str | None:
-        """Which payment of ours it is about; Stripe may give its intent as a mere id."""
-        intent = dispute.get("payment_intent")
-        if not isinstance(intent, Mapping):
-            ref = ref_of(intent)
-            intent = await self.at(ref) if ref else None
-        found: str | None = dig(intent, "metadata", REFERENCE)
-        return found
 
 
 def _is(dispute: Object, status: str) -> bool:
