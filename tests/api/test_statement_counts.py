@@ -7,11 +7,18 @@ from typing import Any, TypeVar
 
 import pytest
 
+from saifu.disputes import opening
+from saifu.documents import issuing
+from saifu.payments import attempts
+from saifu.payments.attempts import AttemptKind
+from saifu.processors.contract import DisputeReport
+from saifu.refunds.rows import Destination
 from saifu.settings import Settings
 from saifu.store import Store, Tx
 from tests.builders import a_customer, post
 from tests.cashier import a_source
 from tests.client import Api
+from tests.documents import PAYMENT_RULES, a_line, a_payment, a_refund
 
 T = TypeVar("T")
 
@@ -62,8 +69,24 @@ async def a_hundred(store: Store) -> None:
             post(tx, customer.id, -200 - number)
             post(tx, customer.id, 700, "INR")
             a_source(tx, customer.id)
+            moved(tx, customer.id)
 
     await store.write(fill)
+
+
+def moved(tx: Tx, customer_id: str) -> None:
+    """A payment of a customer with everything that can hang on it, and one that is under way."""
+    first = a_payment(tx, customer_id, wallet=100, status="processing")
+    lines = [a_line("Tea"), a_line("Cup")]
+    payment = a_payment(tx, customer_id, wallet=200, lines=lines, retry_of=first.id)
+    attempts.begin(tx, payment.id, AttemptKind.CHARGE)
+    issuing.paid(tx, payment, PAYMENT_RULES)
+    for reason in ("cracked", "late"):
+        parts = {"source": 1_00, "of_source_minor": 1_00, "wallet": 10}
+        back = a_refund(tx, payment, **parts, destination=Destination.ORIGINAL, reason=reason)
+        issuing.refunded(tx, back, payment, PAYMENT_RULES)
+    report = DisputeReport(f"dp_{payment.id}", payment.id, 300, payment.currency, "pre_dispute", None)
+    opening.apply(tx, payment.processor, report, PAYMENT_RULES.wallet)
 
 
 QUERIES: dict[str, str] = {
@@ -89,9 +112,22 @@ QUERIES: dict[str, str] = {
     "the audit log": "auditLog(first: $n) { totalCount nodes { id } }",
     "sources": "customers(first: $n) { nodes { defaultSource { id } sources(first: 2) { totalCount "
     "nodes { id status isDefault customer { name } } } } }",
+    "payments": "payments(first: $n) { totalCount nodes { customer { name } attempts { number } retryOf { id } "
+    "lines { name refundableAmount { amount } } invoice { number } receipts { number } "
+    "refunds(first: 2) { totalCount nodes { amount { amount } receipt { number } payment { id } } } "
+    "disputes(first: 2) { totalCount nodes { status payment { id } customer { name } } } } }",
+    "customers with payments": "customers(first: $n) { nodes { payments(first: 2) { totalCount nodes { "
+    "status attempts { number } invoice { number } refunds(first: 1) { nodes { id } } } } "
+    "wallets { pendingPaymentAmount { amount } lots(first: 1) { nodes { id } } } } }",
+    "refunds": "refunds(first: $n) { totalCount nodes { payment { id customer { name } } customer { name } "
+    "receipt { number } } }",
+    "disputes": "disputes(first: $n) { totalCount nodes { payment { id invoice { number } } customer { name } } }",
+    "invoices": "invoices(first: $n) { totalCount nodes { lines { name } payment { id receipts { id } } "
+    "customer { name } } }",
     "keys": "apiKeys(first: $n) { totalCount nodes { id } }",
 }
-MOST = 13
+MOST = 16
+"""Of a payment with everything that hangs on it."""
 
 
 @pytest.mark.usefixtures("a_hundred")
