@@ -5,6 +5,7 @@ top-level error with a code; of a fault of ours it shows a reference, and the lo
 """
 
 import functools
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
@@ -17,6 +18,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 from resolvers.context import TopLevelError
 from saifu.ids import new_id
 from saifu.processors.declines import DeclineCode
+from saifu.redaction import scrub
 from saifu.refusals import (
     Declined,
     ErrorCode,
@@ -197,8 +199,11 @@ def dressed(error: GraphQLError, asked: Asked, request_id: str) -> GraphQLError:
     extensions = {"code": code, "httpStatus": status, **(error.extensions or {})}
     if "path" not in extensions and (path := _place(error, asked)):
         extensions["path"] = path
-    return _with(error, error.message, extensions)
+    return _with(error, scrub(_ECHO.sub("", error.message)), extensions)
 
+
+_ECHO = re.compile(r"(, found)?: [{\[].*[}\]]", re.DOTALL)
+"""Lists and objects as they were sent, with something wrong in them: they may hold what no message may (G11)."""
 
 _TOP_LEVEL_CODES: Mapping[ErrorCode, str] = {
     ErrorCode.FORBIDDEN: "FORBIDDEN",

@@ -22,7 +22,7 @@ from schema import schema
 from schema.arguments import Asked, check_texts
 from schema.outcome import dressed
 
-from . import flows, health, jobs, logs, migrations, retention, wakeups
+from . import card_numbers, flows, health, jobs, logs, migrations, retention, wakeups
 from .checkout import pages as checkout_pages
 from .credentials import RECHECK_S, Credential, Credentials
 from .documents import pages as documents
@@ -263,6 +263,8 @@ def build_app(
                 new_id=request_id,
                 in_request=logs.in_request,
                 answered=logs.answered,
+                # It is kept with what the request has changed, where no card's number may be (S23).
+                unfit=card_numbers.found_in,
             ),
             *_for_other_origins(settings),
         ],

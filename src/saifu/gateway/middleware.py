@@ -39,6 +39,7 @@ class Requests:
         new_id: makes an id for a request that brought none.
         in_request: within it, whatever is logged carries the request's id.
         answered: told of each request over HTTP: its id, method, path, status, and milliseconds.
+        unfit: whether an id that was brought is not to be kept.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Requests:
         new_id: Callable[[], str],
         in_request: Callable[[str], AbstractContextManager[None]],
         answered: Callable[[str, str, str, int, float], None],
+        unfit: Callable[[str], bool] = lambda _id: False,
     ) -> None:
         self._app = app
         self._new_id = new_id
         self._in_request = in_request
         self._answered = answered
+        self._unfit = unfit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -75,11 +78,11 @@ class Requests:
             took_ms = round((perf_counter() - started) * 1_000, 2)
             self._answered(answer.id, scope["method"], scope["path"], answer.status, took_ms)
 
-    @staticmethod
-    def _given_id(scope: Scope) -> str | None:
+    def _given_id(self, scope: Scope) -> str | None:
         for name, value in scope["headers"]:
             if name == _REQUEST_ID:
-                return value.decode() if _GIVEN_ID.fullmatch(value) else None
+                given = value.decode() if _GIVEN_ID.fullmatch(value) else None
+                return None if given is None or self._unfit(given) else given
         return None
 
 

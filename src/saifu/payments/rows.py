@@ -197,9 +197,10 @@ def snapshot(payment: Payment) -> dict[str, Any]:
     """A payment as events carry it (EV2): the whole record in snake_case.
 
     A customer's own session reads the log too, so a masked decline is masked here; `Payment.errorCode` tells the
-    merchant which it was (PM32).
+    merchant which it was (PM32). Where the customer confirms it is a secret of the two, and only in `Payment.actionUrl`
+    (EV5).
     """
-    action, code = loaded(payment.action_json), told_to_customers(payment.error_code)
+    code = told_to_customers(payment.error_code)
     return {
         "payment_id": payment.id,
         "status": payment.status,
@@ -215,7 +216,6 @@ def snapshot(payment: Payment) -> dict[str, Any]:
         "error_code": code,
         "decline": decline(code),
         "outcome_unknown": payment.outcome_unknown,
-        "action_url": action and action["url"],
         "retry_of": payment.retry_of,
         "retry_attempt": payment.retry_attempt,
         "checkout_session_id": payment.checkout_session_id,
