@@ -31,35 +31,35 @@ async def status(client: Api, source_id: str) -> str:
 
 
 async def test_a_customer_and_its_sources(client: Api) -> None:
-    # A new customer with a source: it is attached and the default.
+    # A new customer with a source: it is attached and the default (SR33, CU9).
     first = await a_source(client)
     made = await done(client, "customerCreate", email="jenny.rosen@example.com", name="Jenny", source=first)
     jenny = made["customer"]["id"]
     assert await held(client, jenny) == ([first], first)
 
-    # A source on an existing customer: the new one becomes the default, the old one is consumed.
+    # A source on an existing customer: the new one becomes the default, the old one is consumed (SR40).
     second = await a_source(client, "tok_mastercard")
     await done(client, "customerUpdate", customerId=jenny, source=second)
     assert await held(client, jenny) == ([second], second)
     assert await status(client, first) == "CONSUMED"
 
-    # One more, which leaves the default alone; how to check that from the customer is the list itself.
+    # One more, which leaves the default alone; how to check that from the customer is the list itself (SR32, SR55).
     third = await a_source(client, "tok_amex")
     await done(client, "sourceAttach", customerId=jenny, source=third)
     ids, default = await held(client, jenny)
     assert (set(ids), default) == ({second, third}, second)
 
-    # Another default, and the old one stays attached.
+    # Another default, and the old one stays attached (SR51).
     await done(client, "customerUpdate", customerId=jenny, defaultSource=third)
     ids, default = await held(client, jenny)
     assert (set(ids), default) == ({second, third}, third)
 
-    # Charges with a customer use the default, or the attached source that is named.
+    # Charges with a customer use the default, or the attached source that is named (SR53, SR60d, SR60e).
     for key, given, charged in (("1", {}, third), ("2", {"sourceId": second}, second)):
         payload = await paid(client, key, customerId=jenny, **given)
         assert (payload["payment"]["status"], payload["payment"]["sourceId"]) == ("SUCCEEDED", charged)
 
-    # An attached source wants its customer; a token wants none.
+    # An attached source wants its customer; a token wants none (SR60b, SR60f, SR64).
     assert (await paid(client, "3", sourceId=third))["errors"] == [{"code": "SOURCE_REQUIRES_CUSTOMER"}]
     refusal = await paid(client, "4", customerId=jenny, token="tok_visa")
     assert refusal["errors"] == [{"code": "TOKEN_WITH_CUSTOMER"}]
@@ -70,7 +70,7 @@ async def test_a_customer_and_its_sources(client: Api) -> None:
     mismatch = await paid(client, "5", customerId=other, sourceId=third)
     assert mismatch["errors"] == [{"code": "SOURCE_CUSTOMER_MISMATCH"}]
 
-    # Detached, it is consumed and of no use, and the other is the default.
+    # Detached, it is consumed and of no use, and the other is the default (SR71, SR72).
     await done(client, "sourceDetach", customerId=jenny, sourceId=third)
     assert (await held(client, jenny), await status(client, third)) == (([second], second), "CONSUMED")
     assert (await refused(client, "sourceAttach", customerId=jenny, source=third))[
