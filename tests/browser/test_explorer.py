@@ -99,6 +99,25 @@ async def test_the_first_minute_runs_as_it_stands_and_a_stream_hears_of_another_
     assert not visitor.complaints
 
 
+async def test_the_examples_take_a_payment_and_give_some_of_it_back(visitor: Visitor) -> None:
+    """Each uses what the ones before it made: the customer, its balance and card, and the payment."""
+    page = await visitor.opens(SIGNED_IN)
+    for title in ("CreateCustomer", "CreditWallet", "SaveCard"):
+        await run(page, title)
+        await expect(answer(page)).to_contain_text('"errors": []')
+    await run(page, "ChargeCard")
+    await expect(answer(page)).to_contain_text('"status": "SUCCEEDED"')
+    await expect(answer(page)).to_contain_text('"number": "INV-000001"')
+    await run(page, "FollowPayments")
+    await expect(answer(page)).to_contain_text("StreamReady")
+    await run(page, "RefundPart")
+    await expect(answer(page)).to_contain_text('"status": "SUCCEEDED"')
+    await expect(answer(page)).to_contain_text('"amount": 500')
+    await run(page, "MakeCheckout")
+    await expect(answer(page)).to_contain_text("/checkout/")
+    assert not visitor.complaints
+
+
 async def test_the_documentation_explorer_opens(visitor: Visitor) -> None:
     page = await visitor.opens(SIGNED_IN)
     await page.get_by_role("button", name="Show Documentation Explorer").click()

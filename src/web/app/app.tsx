@@ -4,6 +4,7 @@ import { StrictMode, useCallback, useEffect, useRef, useState, useSyncExternalSt
 import { createRoot } from "react-dom/client";
 import { Bar } from "./bar";
 import { Editor } from "./editor";
+import { type Known, UNKNOWN_CUSTOMER, UNKNOWN_PAYMENT } from "./examples";
 import { listen, type Standing, someCustomer, standing as asked, type Viewer } from "./gateway";
 import { credential, onCredential } from "./session";
 
@@ -13,8 +14,12 @@ const REFUSED_LATER = "The key was revoked or has expired. What you wrote is sti
 function useStanding() {
   const key = useSyncExternalStore(onCredential, credential);
   const [standing, setStanding] = useState<Standing>({ is: "asking" });
-  const [customerId, setCustomerId] = useState<string | null>(null);
+  const [known, setKnown] = useState<Known>({});
   const latest = useRef(0);
+  const learn = useCallback(
+    (unknown: string) => (id: string) => setKnown((before) => ({ ...before, [unknown]: id })),
+    [],
+  );
 
   const again = useCallback(async () => {
     const turn = ++latest.current;
@@ -23,16 +28,16 @@ function useStanding() {
     setStanding(answer);
     if (answer.is !== "known") return;
     const customer = await someCustomer(answer.viewer);
-    if (turn === latest.current) setCustomerId(customer);
-  }, []);
+    if (turn === latest.current && customer) learn(UNKNOWN_CUSTOMER)(customer);
+  }, [learn]);
 
   useEffect(() => void again(), [again, key]);
   useEffect(() => {
     const refused = () =>
       setStanding((before) => (before.is === "known" ? { is: "refused", why: REFUSED_LATER } : before));
-    listen({ refused, created: setCustomerId });
-  }, []);
-  return { standing, customerId, again };
+    listen({ refused, created: learn(UNKNOWN_CUSTOMER), charged: learn(UNKNOWN_PAYMENT) });
+  }, [learn]);
+  return { standing, known, again };
 }
 
 const Refused = ({ why }: { why: string }) => (
@@ -77,7 +82,7 @@ const HowToSignIn = () => (
 );
 
 function Page() {
-  const { standing, customerId, again } = useStanding();
+  const { standing, known, again } = useStanding();
   const [viewer, setViewer] = useState<Viewer | null>(null);
   // Whoever is thrown out while working keeps the editor, and what is in it.
   if (standing.is === "known" && standing.viewer !== viewer) setViewer(standing.viewer);
@@ -88,7 +93,7 @@ function Page() {
       {standing.is === "refused" && <Refused why={standing.why} />}
       {standing.is === "away" && <Away why={standing.why} again={again} />}
       <main>
-        {viewer && <Editor customerId={customerId} mayReadSchema={mayReadSchema(viewer)} />}
+        {viewer && <Editor known={known} mayReadSchema={mayReadSchema(viewer)} />}
         {!viewer && (standing.is === "asking" ? <Asking /> : <HowToSignIn />)}
       </main>
     </>

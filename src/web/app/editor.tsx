@@ -7,7 +7,7 @@ import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/
 import type { Storage } from "@graphiql/toolkit";
 import { GraphiQL, HISTORY_PLUGIN } from "graphiql";
 import { useCallback, useEffect, useState } from "react";
-import { type Example, EXAMPLES, UNKNOWN_CUSTOMER } from "./examples";
+import { type Example, EXAMPLES, type Known } from "./examples";
 import { fetcher } from "./gateway";
 
 function ExampleList() {
@@ -70,8 +70,8 @@ const STORAGE: Storage = {
   },
 };
 
-/** Puts a customer's id where an example still waits for one, and tells when there is something to type into. */
-function Filled({ customerId, onReady }: { customerId: string | null; onReady: () => void }) {
+/** Puts ids where an example still waits for them, and tells when there is something to type into. */
+function Filled({ known, onReady }: { known: Known; onReady: () => void }) {
   const variables = useGraphiQL((state) => state.variableEditor);
   const isReady = useGraphiQL((state) => Boolean(state.queryEditor && state.variableEditor && state.responseEditor));
 
@@ -79,25 +79,26 @@ function Filled({ customerId, onReady }: { customerId: string | null; onReady: (
     if (isReady) onReady();
   }, [isReady, onReady]);
   useEffect(() => {
-    if (!variables || !customerId) return;
+    if (!variables) return;
     const fill = () => {
       const text = variables.getValue();
-      if (text.includes(UNKNOWN_CUSTOMER)) variables.setValue(text.replaceAll(UNKNOWN_CUSTOMER, customerId));
+      const filled = Object.entries(known).reduce((before, [unknown, id]) => before.replaceAll(unknown, id), text);
+      if (filled !== text) variables.setValue(filled);
     };
     fill();
     // A change made while one is being told of would reach the editor's workers before it, and put them out of step.
     const changes = variables.onDidChangeModelContent(() => queueMicrotask(fill));
     return () => changes.dispose();
-  }, [variables, customerId]);
+  }, [variables, known]);
   return null;
 }
 
 interface Props {
-  customerId: string | null;
+  known: Known;
   mayReadSchema: boolean;
 }
 
-export function Editor({ customerId, mayReadSchema }: Props) {
+export function Editor({ known, mayReadSchema }: Props) {
   const [isFirstVisit] = useState(() => STORAGE.getItem("graphiql:tabState") === null);
   const [isReady, setReady] = useState(false);
   const onReady = useCallback(() => setReady(true), []);
@@ -119,7 +120,7 @@ export function Editor({ customerId, mayReadSchema }: Props) {
         {...(mayReadSchema ? {} : { schema: null })}
       >
         <GraphiQL.Logo>{null}</GraphiQL.Logo>
-        <Filled customerId={customerId} onReady={onReady} />
+        <Filled known={known} onReady={onReady} />
       </GraphiQL>
     </div>
   );

@@ -27,9 +27,13 @@ export type Standing =
   | { is: "refused"; why: string }
   | { is: "away"; why: string };
 
-const heard = { refused: (): void => {}, created: (_customerId: string): void => {} };
+const heard = {
+  refused: (): void => {},
+  created: (_customerId: string): void => {},
+  charged: (_paymentId: string): void => {},
+};
 
-/** Be told of a refused credential, and of customers made here, whoever asked. */
+/** Be told of a refused credential, and of customers and payments made here, whoever asked. */
 export function listen(ears: typeof heard): void {
   Object.assign(heard, ears);
 }
@@ -91,6 +95,8 @@ async function execute(request: FetcherParams) {
   const { body } = await send(request);
   const made = body.data?.customerCreate?.customer?.id;
   if (typeof made === "string") heard.created(made);
+  const charged = body.data?.paymentCreate?.payment?.id;
+  if (typeof charged === "string") heard.charged(charged);
   return body;
 }
 
