@@ -26,6 +26,7 @@ from saifu.processors.contract import (
     CallbackKind,
     Charge,
     ChargeAnswer,
+    ChargeSeen,
     ChargeState,
     CustomerAt,
     DisputeReport,
@@ -133,6 +134,14 @@ class Bank:
     async def look_up(self, reference: str) -> ChargeAnswer | None:
         self._called("look_up", reference)
         return self.outcomes.get(reference)
+
+    async def charges_since(self, since: datetime) -> list[ChargeSeen]:
+        return [
+            ChargeSeen(
+                each.reference, f"ch_{each.reference}", each.amount_minor, each.currency, outcome.state
+            )
+            for each, outcome in ((self.orders[name], self.outcomes[name]) for name in self.orders)
+        ]
 
     async def cancel(self, reference: str) -> ChargeAnswer | None:
         self._called("cancel", reference)

@@ -4,6 +4,7 @@ Each command imports what it needs when it runs, so that `saifu --help` does not
 """
 
 import os
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -26,10 +27,12 @@ key_app = typer.Typer(no_args_is_help=True, help="API keys: make, list and revok
 schema_app = typer.Typer(no_args_is_help=True, help="The GraphQL schema.")
 db_app = typer.Typer(no_args_is_help=True, help="The shape of the database.")
 ledger_app = typer.Typer(no_args_is_help=True, help="The ledger.")
+payments_app = typer.Typer(no_args_is_help=True, help="Payments and their processor.")
 app.add_typer(key_app, name="key")
 app.add_typer(schema_app, name="schema")
 app.add_typer(db_app, name="db")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(payments_app, name="payments")
 
 
 def main() -> None:
@@ -160,6 +163,21 @@ def ledger_verify(
     from . import cli_ledger
 
     run(cli_ledger.verify(settings.load(), customer, currency))
+
+
+@payments_app.command("reconcile")
+def payments_reconcile(
+    since: Annotated[
+        datetime | None, typer.Option(help="From when on, in UTC; the last two days.", show_default=False)
+    ] = None,
+    processor: Annotated[
+        str | None, typer.Option(help="Only for another than the chosen one.", show_default=False)
+    ] = None,
+) -> None:
+    """Compare payments with the processor's own list, both ways; changes nothing."""
+    from . import cli_payments
+
+    run(cli_payments.reconcile(settings.load(), since, processor))
 
 
 @app.command("settings")

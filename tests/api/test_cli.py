@@ -414,6 +414,31 @@ async def test_a_ledger_is_verified_beside_a_running_server(fresh):
     assert result.exit_code == 0, result.output
 
 
+# payments reconcile
+
+
+def test_payments_are_compared_with_what_their_processor_has(fresh):
+    """RELIABILITY §3.4: exit code 1, and each difference by name."""
+    assert saifu("db", "upgrade", url=fresh).exit_code == 0
+    agreed = saifu("payments", "reconcile", url=fresh)
+    assert agreed.exit_code == 0, agreed.output
+    assert "0 charges at simulator" in agreed.stdout
+    at = "'2026-01-05T00:00:00.000000Z'"
+    columns = "reference, ref, instrument_ref, amount_minor, currency, state, replays_fault, created_at, updated_at"
+    values = f"'pay_stranger', 'ch_1', 'card_1', 999, 'USD', 'succeeded', FALSE, {at}, {at}"
+    in_thread(sql(fresh, f"INSERT INTO simulator_charge ({columns}) VALUES ({values})"))
+    differs = saifu("payments", "reconcile", "--since", "2026-01-01", url=fresh)
+    assert differs.exit_code == 1
+    assert re.search(r"not here +pay_stranger +ch_1 +succeeded", differs.stdout)
+    assert "1 difference." in differs.stderr
+
+
+def test_a_processor_that_is_not_there_cannot_be_compared(fresh):
+    saifu("db", "upgrade", url=fresh)
+    text = refusal(saifu("payments", "reconcile", "--processor", "stripe", url=fresh))
+    assert "no processor stripe" in text
+
+
 # manners
 
 

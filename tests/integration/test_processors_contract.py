@@ -1,12 +1,13 @@
 """What every processor keeps to, whichever it is: one suite, written against the protocol alone (PM29)."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from saifu.processors.contract import (
     CallbackKind,
+    ChargeSeen,
     ChargeState,
     ForgedCallback,
     RefundOrder,
@@ -85,6 +86,14 @@ async def test_a_charge_is_found_by_our_reference(world: World) -> None:
     found = await world.processor.look_up("pay_1")
     assert found is not None
     assert (found.state, found.processor_ref) == (ChargeState.SUCCEEDED, made.processor_ref)
+
+
+async def test_a_charge_is_in_the_processors_own_list(world: World) -> None:
+    """RELIABILITY §3.4: what reconciliation reads."""
+    made = await world.charged(world.good)
+    (seen,) = await world.processor.charges_since(datetime(2020, 1, 1, tzinfo=UTC))
+    assert seen == ChargeSeen("pay_1", made.processor_ref or "", 12_50, "USD", ChargeState.SUCCEEDED)
+    assert await world.processor.charges_since(datetime(2100, 1, 1, tzinfo=UTC)) == []
 
 
 async def test_a_charge_that_was_never_sent_is_certainly_not_there(world: World) -> None:

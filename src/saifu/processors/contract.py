@@ -11,8 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from saifu.refusals import Refusal
-
 from .declines import DeclineCode
 
 
@@ -163,6 +161,17 @@ class ChargeAnswer:
 
     def __post_init__(self) -> None:
         assert (self.state is ChargeState.DECLINED) == (self.code is not None), "a decline has a code"
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeSeen:
+    """A charge of ours in the processor's own list; `reference` is the payment's id."""
+
+    reference: str
+    processor_ref: str
+    amount_minor: int
+    currency: str
+    state: ChargeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +332,10 @@ class Processor(Protocol):
         """How the charge of this reference stands; None when the processor certainly never got it."""
         ...
 
+    async def charges_since(self, since: datetime) -> Sequence[ChargeSeen]:
+        """Every charge of ours that was made since then; `OutcomeUnknown` for a list that is too long to be read."""
+        ...
+
     async def cancel(self, reference: str) -> ChargeAnswer | None:
         """Give up a charge that waits; answers how it stands then, None when it was never there."""
         ...
@@ -372,27 +385,3 @@ class Processor(Protocol):
         ...
 
     async def close(self) -> None: ...
-
-
-__all__ = [
-    "Attached",
-    "Callback",
-    "CallbackKind",
-    "Charge",
-    "ChargeAnswer",
-    "ChargeState",
-    "CustomerAt",
-    "DisputeReport",
-    "ForgedCallback",
-    "Instrument",
-    "OutcomeUnknown",
-    "Pending",
-    "Processor",
-    "RefundAnswer",
-    "RefundOrder",
-    "RefundReport",
-    "RefundState",
-    "Refusal",
-    "SourceOrder",
-    "SourceReport",
-]

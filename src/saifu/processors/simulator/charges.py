@@ -8,10 +8,10 @@ from sqlalchemy import bindparam
 from sqlmodel import col, select
 
 from saifu.checkout.urls import with_outcome
-from saifu.processors.contract import CallbackKind, Charge, ChargeAnswer, ChargeState
+from saifu.processors.contract import CallbackKind, Charge, ChargeAnswer, ChargeSeen, ChargeState
 from saifu.processors.declines import DeclineCode
 from saifu.store import Tx
-from saifu.tables import SimulatorCharge, SimulatorInstrument
+from saifu.tables import Instant, SimulatorCharge, SimulatorInstrument
 
 from . import callbacks, disputes, instruments, outcomes, scripts
 from .callbacks import About, Notice, Order
@@ -29,6 +29,11 @@ CHARGES = Shelf(
     SimulatorCharge,
     "reference",
     *("state", "code", "raw_code", "next_state", "next_code", "due_at", "three_ds_status", "updated_at"),
+)
+_SINCE = (
+    select(SimulatorCharge)
+    .where(col(SimulatorCharge.created_at) >= bindparam("since", type_=Instant()))
+    .order_by(col(SimulatorCharge.created_at), col(SimulatorCharge.reference))
 )
 _OF_PAGE = select(SimulatorCharge).where(col(SimulatorCharge.page_hash) == bindparam("page_hash"))
 
@@ -178,6 +183,14 @@ def three_ds(row: SimulatorCharge, stands: Standing) -> dict[str, str | None] | 
     if row.page_hash is None:
         return None
     return {"status": stands.three_ds_status, "flow": "challenge", "version": THREE_DS_VERSION}
+
+
+def since(tx: Tx, at: datetime) -> list[ChargeSeen]:
+    """Every charge that was made since then, the oldest first."""
+    return [
+        ChargeSeen(row.reference, row.ref, row.amount_minor, row.currency, standing(row, tx.now).state)
+        for row in tx.all(_SINCE, since=at)
+    ]
 
 
 def cancel(tx: Tx, house: House, reference: str) -> SimulatorCharge | None:

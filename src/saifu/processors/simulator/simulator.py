@@ -13,6 +13,7 @@ from saifu.processors.contract import (
     Callback,
     Charge,
     ChargeAnswer,
+    ChargeSeen,
     CustomerAt,
     DisputeReport,
     Instrument,
@@ -115,6 +116,9 @@ class Simulator:
         if charges.is_kept_back(found, self._now):
             raise OutcomeUnknown
         return await self._answer(found)
+
+    async def charges_since(self, since: datetime) -> list[ChargeSeen]:
+        return await self._store.read(lambda tx: charges.since(tx, since))
 
     async def cancel(self, reference: str) -> ChargeAnswer | None:
         found = await self._write(partial(charges.cancel, reference=reference))

@@ -1,14 +1,15 @@
 """Charging: one PaymentIntent for each payment of ours, made and confirmed in one request."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import structlog
 
-from saifu.processors.contract import Charge, ChargeAnswer, OutcomeUnknown
+from saifu.processors.contract import Charge, ChargeAnswer, ChargeSeen, ChargeState, OutcomeUnknown
 from saifu.processors.declines import DeclineCode
 
-from .amounts import to_stripe
+from .amounts import from_stripe, to_stripe
 from .answers import ACTION, REFERENCE, WAITING, answer, declined
 from .api import Object, Refused, dig
 from .declines import TABLE, decline_code
@@ -54,6 +55,15 @@ class Charges(Intents):
         """
         intent = await self.find(reference)
         return None if intent is None else await self._settled(intent)
+
+    async def charges_since(self, since: datetime) -> list[ChargeSeen]:
+        """Every charge of ours that was made since then, in Stripe's own list.
+
+        Raises:
+            OutcomeUnknown: it cannot be read, or not to its end.
+        """
+        found = [intent async for intent in self._listed({"gte": int(since.timestamp())})]
+        return [_seen(intent) for intent in found if dig(intent, "metadata", REFERENCE)]
 
     async def cancel(self, reference: str) -> ChargeAnswer | None:
         """Give up a charge that waits for its customer; one that is done or on its way stays as it is.
@@ -114,6 +124,18 @@ class Charges(Intents):
             if found is None:
                 raise OutcomeUnknown(f"{intent['id']} is gone") from None
             return found
+
+
+def _seen(intent: Object) -> ChargeSeen:
+    said, currency = answer(intent), str(intent["currency"]).upper()
+    return ChargeSeen(
+        reference=intent["metadata"][REFERENCE],
+        processor_ref=intent["id"],
+        amount_minor=from_stripe(intent["amount"], currency),
+        currency=currency,
+        # What nobody can complete waits until it is given up.
+        state=ChargeState.ACTION_REQUIRED if said is None else said.state,
+    )
 
 
 def _consent(charge: Charge) -> dict[str, Any]:
