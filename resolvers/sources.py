@@ -111,8 +111,8 @@ async def attach(
         Declined: a session does not learn what would help a thief (PM32).
     """
     _own(ctx, customer_id)
-    if ctx.caller.is_session and what.source_id is not None and await one(ctx, what.source_id) is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such source.", ("input", "source"))
+    if what.source_id is not None:
+        await _seen(ctx, what.source_id, "source")
     try:
         done = await ctx.flows.sources.attach(
             customer_id,
@@ -128,8 +128,9 @@ async def attach(
 
 
 async def detach(ctx: Context, customer_id: str, source_id: str, key: str | None) -> Held:
-    """Detach from a customer; a session only from its own (CU77)."""
+    """Detach from a customer; a session only from its own, and what it has or had (CU77, A27)."""
     _own(ctx, customer_id)
+    await _seen(ctx, source_id, "sourceId")
     return await _held(
         ctx,
         customer_id,
@@ -150,6 +151,11 @@ def _told(ctx: Context, no: Declined) -> Declined:
 def _own(ctx: Context, customer_id: str) -> None:
     if not ctx.sees(customer_id):
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such customer.", ("input", "customerId"))
+
+
+async def _seen(ctx: Context, source_id: str, argument: str) -> None:
+    if ctx.caller.is_session and await one(ctx, source_id) is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such source.", ("input", argument))
 
 
 async def _held(ctx: Context, customer_id: str, done: Outcome[Source]) -> Held:
