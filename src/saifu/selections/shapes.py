@@ -39,7 +39,7 @@ from .json_sql import embedded, instant, json_list, named, only_if, part_of, tru
 from .pages import page
 
 MOST_LOTS = 1_000
-"""How many lots with money a bounded statement looks at; a customer who holds more is told of by an unbounded one."""
+"""How many lots that expire a bounded statement looks at; a customer who holds more is told of by an unbounded one."""
 
 ANY_NUMBER = 2**31 - 1
 
@@ -97,11 +97,12 @@ def _money(name: str) -> Part:
     return inner(_MONEY, lambda source: _Amount(getattr(source, name), source.currency))
 
 
-# Wallets, less what has expired and not been swept yet (W75); one without a row is zero (CU12)
+# Wallets, less what has expired and not been swept yet (W75); one without a row is zero (CU12). Lots that never expire
+# are nobody's business here, and not in the index either.
 
 _HELD = (
     select(col(Lot.currency), col(Lot.funding), col(Lot.remaining_minor), col(Lot.expires_at))
-    .where(col(Lot.customer_id) == CUSTOMER_ID, HAS_MONEY)
+    .where(col(Lot.customer_id) == CUSTOMER_ID, HAS_MONEY, col(Lot.expires_at).is_not(None))
     .limit(bindparam("most_lots", type_=Integer, required=True))
     .cte("held")
 )
@@ -318,7 +319,7 @@ CUSTOMER = Shape(
 def customer_statement(selection: Selection, choices: Mapping[int, Any]) -> Select[Any]:
     """The JSON of one customer: one row, or none when there is no such customer.
 
-    The row holds NULL when the customer has more lots with money than the parameter `most_lots` allows.
+    The row holds NULL when the customer has more lots that expire than the parameter `most_lots` allows.
     """
     building = Building(choices)
     value: ColumnElement[Any] = building.object(CUSTOMER, selection, _CUSTOMERS.c)

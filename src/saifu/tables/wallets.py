@@ -182,6 +182,13 @@ class Lot(Row, table=True):
             postgresql_where=where("remaining_minor > 0"),
         ),
         Index(
+            "lot_passing",
+            "customer_id",
+            "expires_at",
+            sqlite_where=where("remaining_minor > 0 AND expires_at IS NOT NULL"),
+            postgresql_where=where("remaining_minor > 0 AND expires_at IS NOT NULL"),
+        ),
+        Index(
             "lot_due",
             "expires_at",
             sqlite_where=where("remaining_minor > 0 AND expires_at IS NOT NULL"),
