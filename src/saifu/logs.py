@@ -14,6 +14,7 @@ from contextlib import nullcontext, suppress
 from contextvars import ContextVar, Token
 from datetime import UTC, datetime
 from functools import lru_cache
+from time import time_ns
 from typing import Any, Literal, TextIO
 
 import orjson
@@ -97,10 +98,10 @@ def answered(request_id: str, method: str, path: str, status: int, duration_ms: 
     """One line on a request that was answered, the same as any other line; see `_JsonHandler` for why it is here."""
     if not _requests.isEnabledFor(logging.INFO):
         return
-    fields = {"method": method, "path": path, "status": status, "duration_ms": duration_ms}
     if len(_root.handlers) == 1 and isinstance(only := _root.handlers[0], _JsonHandler):
-        only.answered(request_id, fields)
+        only.answered(request_id, method, path, status, duration_ms)
     else:
+        fields = {"method": method, "path": path, "status": status, "duration_ms": duration_ms}
         structlog.get_logger(_requests.name).info("request", **fields)
 
 
@@ -126,19 +127,16 @@ class _JsonHandler(logging.StreamHandler[TextIO]):
                 self.stream.write(gathered)
             super().flush()
 
-    def answered(self, request_id: str, fields: dict[str, Any]) -> None:
+    def answered(self, request_id: str, method: str, path: str, status: int, duration_ms: float) -> None:
         own = _OWN_ID.fullmatch(request_id) and not _LONG_NUMBER.search(request_id)
-        line = fields | {
-            "method": _scrubbed(fields["method"]),
-            "path": _scrubbed(fields["path"]),
-            "event": "request",
-            "request_id": request_id if own else scrub(request_id),
-            "level": "info",
-            "logger": _requests.name,
-            "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-        }
+        shown_id = request_id if own else orjson.dumps(scrub(request_id)).decode()[1:-1]
+        line = (
+            f'{{"method":{_quoted(method)},"path":{_quoted(path)},"status":{status},"duration_ms":{duration_ms},'
+            f'"event":"request","request_id":"{shown_id}","level":"info","logger":"{_requests.name}",'
+            f'"timestamp":"{_instant(time_ns() // 1_000)}"}}{self.terminator}'
+        )
         with self.lock or nullcontext():
-            self._gathered.append(orjson.dumps(line).decode() + self.terminator)
+            self._gathered.append(line)
             if len(self._gathered) == 1:
                 self._flush_soon()
 
@@ -157,12 +155,23 @@ _LONG_NUMBER = re.compile(r"\d{13}")
 
 
 @lru_cache(maxsize=1_024)
-def _scrubbed(text: str) -> str:
-    """Methods and paths are few, unless somebody tries them out."""
-    return scrub(text[:_LONGEST_PATH]).replace("\n", "\\n")
+def _quoted(text: str) -> str:
+    """A method or a path as JSON: they are few, unless somebody tries them out."""
+    return orjson.dumps(scrub(text[:_LONGEST_PATH]).replace("\n", "\\n")).decode()
 
 
 _LONGEST_PATH = 512
+
+
+def _instant(microseconds: int) -> str:
+    """An instant of the Unix clock as the other lines show it."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"{_second(seconds)}.{rest:06}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _common() -> list[Processor]:
