@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from graphql import (
@@ -108,6 +109,8 @@ def check_texts(document: DocumentNode, variables: Mapping[str, Any]) -> None:
         GraphQLError: BAD_USER_INPUT, with the path of the first such text, and without the text.
     """
     for name, value in variables.items():
+        if type(value) is str and _problem(value) is None:
+            continue
         for path, text in _texts(value, []):
             if (problem := _problem(text)) is not None:
                 raise _refused(problem, [*_usage(document, name), *path])
@@ -115,9 +118,7 @@ def check_texts(document: DocumentNode, variables: Mapping[str, Any]) -> None:
 
 
 def _check_literals(document: DocumentNode) -> None:
-    # Only an escape can bring such a character into a document, and few documents have escapes or long numbers.
-    source = document.loc.source.body if document.loc else ""
-    if "\\" not in source and storable(source) and card_numbers.RUN.search(source) is None:
+    if document.loc is not None and _is_plain(document.loc.source.body):
         return
     for argument, value in _arguments(document):
         for path, part in _parts(value, [argument]):
@@ -134,6 +135,12 @@ def _problem(text: str) -> str | None:
             "into tokens; nothing was stored or logged."
         )
     return None
+
+
+@lru_cache(maxsize=256)
+def _is_plain(source: str) -> bool:
+    """Only an escape can bring such a character into a document, and few documents have escapes or long numbers."""
+    return "\\" not in source and storable(source) and card_numbers.RUN.search(source) is None
 
 
 def _texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
