@@ -1,13 +1,13 @@
 """Credentials in use: who a bearer is, and when it stops being anybody (A40-A42)."""
 
 import asyncio
-import hashlib
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 import structlog
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 RECHECK_S = 2.0
 TOUCH_S = 60.0
 LONGEST_TOKEN = 512
+_LONGEST_REMEMBERED = len("Bearer ") + LONGEST_TOKEN
 MOST_KNOWN = 10_000
 
 _GOOD: Any = union_all(
@@ -65,6 +66,7 @@ class _Known:
     """What was found of a token: for as long as its table is at this revision, and until `until_s` (monotonic)."""
 
     credential: Credential
+    table: str
     revision: int
     until_s: float
     ends_at: datetime | None
@@ -100,35 +102,51 @@ class Credentials:
 
     async def of(self, authorization: str | None) -> Credential | None:
         """Who an `Authorization` value speaks for; None when it is nobody, or nobody any more."""
+        credential = self.known(authorization)
+        if credential is not None:
+            return credential
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token.isascii() or not 0 < len(token) <= LONGEST_TOKEN:
             return None
-        credential = await self._remembered(token)
-        if credential is not None and credential.type is ActorType.API_KEY:
-            self._used.add(credential.id)
-        return credential
-
-    async def _remembered(self, token: str) -> Credential | None:
+        # The revision is of before: a change while this is looked up is seen the next time.
         table = _TABLES.get(token[:3], "api_key")
         revision = self._store.revision(table)
-        if revision is None:
-            return (await self._look_up(token))[0]
-        digest = hashlib.blake2b(token.encode(), digest_size=32, key=self._secret).digest()
-        known = self._known.get(digest)
-        if known is not None and known.revision == revision and self._is_fresh(known):
-            return known.credential
         credential, ends_at = await self._look_up(token)
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        # The revision is of before: a change while this was looked up is seen the next time.
         if credential is not None:
-            self._known[digest] = _Known(credential, revision, time.monotonic() + self._recheck_s, ends_at)
+            if revision is not None and len(authorization or "") <= _LONGEST_REMEMBERED:
+                until_s = time.monotonic() + self._recheck_s
+                self._remember(authorization or "", _Known(credential, table, revision, until_s, ends_at))
+            self._use(credential)
         return credential
 
-    def _is_fresh(self, known: "_Known") -> bool:
-        ended = known.ends_at is not None and self._store.clock.now() >= known.ends_at
-        return not ended and time.monotonic() < known.until_s
+    def known(self, authorization: str | None) -> Credential | None:
+        """The same of whom is remembered; None where it has to be looked up."""
+        if not authorization or not self._known or len(authorization) > _LONGEST_REMEMBERED:
+            return None
+        known = self._known.get(self._digest(authorization))
+        if known is None or not self._is_good(known):
+            return None
+        self._use(known.credential)
+        return known.credential
+
+    def _digest(self, authorization: str) -> bytes:
+        text = authorization.encode(errors="surrogatepass")
+        return blake2b(text, digest_size=32, key=self._secret).digest()
+
+    def _remember(self, authorization: str, known: _Known) -> None:
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[self._digest(authorization)] = known
+
+    def _is_good(self, known: _Known) -> bool:
+        if known.revision != self._store.revision(known.table) or time.monotonic() >= known.until_s:
+            return False
+        return known.ends_at is None or self._store.clock.now() < known.ends_at
+
+    def _use(self, credential: Credential) -> None:
+        if credential.type is ActorType.API_KEY:
+            self._used.add(credential.id)
 
     async def _look_up(self, token: str) -> tuple[Credential | None, datetime | None]:
         """Who it is, and when a session ends."""
