@@ -80,6 +80,12 @@ IMPLIED: Mapping[Scope, Scope] = {
 """Who may change a noun may read it: an editor is also a viewer (wallets.md §9)."""
 
 
+def _reach(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    if Scope.ADMIN in scopes:
+        return frozenset(Scope)
+    return scopes | {IMPLIED[scope] for scope in scopes if scope in IMPLIED}
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The holder of a credential.
@@ -89,15 +95,18 @@ class Caller:
         scopes: as given to the key; a session has none of its own.
         customer_id: the one customer a session sees; None for an API key, which sees all, and for a checkout's
             token, which sees none.
+        reach: what the credential may do, by its own scopes or by what they imply.
     """
 
     kind: CallerKind
     id: str
     scopes: frozenset[Scope] = frozenset()
     customer_id: str | None = None
+    reach: frozenset[Scope] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         assert (self.customer_id is not None) is (self.kind is CallerKind.CUSTOMER_SESSION)
+        object.__setattr__(self, "reach", SESSION_SCOPES if self.is_session else _reach(self.scopes))
 
     @property
     def is_session(self) -> bool:
@@ -108,12 +117,8 @@ class Caller:
         return self.kind is CallerKind.CHECKOUT
 
     def may(self, scope: Scope) -> bool:
-        """Whether the credential reaches so far, by its own scopes or by what they imply."""
-        if self.is_session:
-            return scope in SESSION_SCOPES
-        return bool({scope, Scope.ADMIN} & self.scopes) or any(
-            IMPLIED.get(held) is scope for held in self.scopes
-        )
+        """Whether the credential reaches so far."""
+        return scope in self.reach
 
     @property
     def actor(self) -> Actor:
@@ -156,8 +161,17 @@ class Context:
         Raises:
             AccessDenied: the caller does not have it.
         """
-        if not self.caller.may(scope):
+        if scope not in self.caller.reach:
             raise AccessDenied(f"This needs the scope {scope}, which the credential does not have.")
+
+    def require_all(self, scopes: frozenset[Scope]) -> None:
+        """Go no further without these scopes.
+
+        Raises:
+            AccessDenied: the caller lacks one of them.
+        """
+        for scope in sorted(scopes - self.caller.reach):
+            self.require(scope)
 
     def sees(self, customer_id: str | None) -> bool:
         """Whether what belongs to this customer (None: to the business) is there at all for the caller (A41)."""

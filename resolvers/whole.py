@@ -18,7 +18,7 @@ from saifu.keys import Scope
 from saifu.paging import Order
 from saifu.selections import pages, shapes
 from saifu.selections.building import Cursors, Finishing, Selection, covers, finishing, is_unbounded
-from saifu.statements import Prepared, prepared
+from saifu.statements import Prepared, Template, prepared
 from saifu.store import Ask, Question
 
 from . import events, permissions, wallets
@@ -51,6 +51,10 @@ class Wording:
     cursor: Callable[[Listed[Any], Sequence[Any]], str]
 
 
+_TOO_MANY_LOTS = (None,)
+"""The row of a customer with more lots than a bounded statement looks at."""
+
+
 class _Declined(Exception):
     """The ordinary resolvers are to be asked."""
 
@@ -65,6 +69,7 @@ class _Form:
         lists: the lists of a customer that they choose, by a field's index.
         rows: how many rows the lists have together, at most.
         statements: the statement of these choices by engine, shared by all that choose the same.
+        templates: the same with these values.
     """
 
     choices: dict[int, Any] = field(default_factory=dict)
@@ -72,6 +77,7 @@ class _Form:
     lists: dict[int, Callable[[Context, str], Listed[Any]]] = field(default_factory=dict)
     rows: int = 0
     statements: dict[str, Prepared] = field(default_factory=dict)
+    templates: dict[str, Template] = field(default_factory=dict)
 
 
 def customer(selection: Selection, wording: Wording) -> "Whole | None":
@@ -92,9 +98,11 @@ class Whole:
         self._finish: Finishing | None = finishing(shapes.CUSTOMER, selection)
         given = [one for one in selection.selections if one.name in _FIELDS]
         self._fields = [(one.index, _FIELDS[one.name].read) for one in given]
-        self._scopes = sorted({_FIELDS[one.name].scope for one in given})
+        self._indices = [one.index for one in given]
+        self._scopes = frozenset(_FIELDS[one.name].scope for one in given)
         self._forms: dict[Any, _Form] = {}
         self._statements: dict[Any, dict[str, Prepared]] = {}
+        self._last: tuple[list[Any], _Form | None] = ([], None)
 
     async def __call__(self, ctx: Context, values: Sequence[Arguments]) -> bytes | None:
         """The JSON of the customer; None when the ordinary resolvers are to be asked.
@@ -104,36 +112,59 @@ class Whole:
         """
         customer_id = values[self._selection.index]["id"]
         try:
-            self._admit(ctx, customer_id)
-            form = self._form(ctx, values)
-            text = await self._text(ctx, customer_id, form)
+            form = self._admitted(ctx, customer_id, values)
+            rows = await self._rows(ctx, customer_id, form)
+            return self._told(ctx, customer_id, form, rows)
         except (TopLevelError, _Declined):
             return None
         except Exception as fault:  # noqa: BLE001 - the resolvers meet it again, and know which field it is of
-            log.warning("whole_answer_failed", error=str(fault))
+            _failed(ctx, fault)
             return None
-        if self._finish is None:
-            return text.encode()
-        return _finished(text, self._finish, self._cursors(ctx, customer_id, form))
 
-    def _admit(self, ctx: Context, customer_id: str) -> None:
+    def soon(self, ctx: Context, values: Sequence[Arguments], told: Callable[[bytes | None], None]) -> bool:
+        """The same without a task: `told` gets it in a moment; False when it has to be asked for in the other way."""
+        customer_id = values[self._selection.index]["id"]
+        try:
+            form = self._admitted(ctx, customer_id, values)
+        except (TopLevelError, _Declined):
+            return False
+
+        def found(rows: list[Any] | Exception) -> None:
+            if isinstance(rows, Exception):
+                _failed(ctx, rows)
+                told(None)
+            else:
+                told(self._told(ctx, customer_id, form, rows))
+
+        ask = self._asking(ctx, customer_id, form, shapes.MOST_LOTS)
+        return self._is_bounded(form) and ctx.store.read_soon(ask, found)
+
+    def _admitted(self, ctx: Context, customer_id: str, values: Sequence[Arguments]) -> _Form:
+        """What the arguments make of the selection, if the caller may have it."""
         permissions.admit(ctx, ROOT)
-        for scope in self._scopes:
-            ctx.require(scope)
+        ctx.require_all(self._scopes)
         if not ctx.sees(customer_id):
             raise _Declined
+        return self._form(ctx, values)
 
     def _form(self, ctx: Context, values: Sequence[Arguments]) -> _Form:
-        key = (ctx.settings.currencies, *[_hashable(values[index]) for index, _ in self._fields])
+        settings = ctx.settings
+        of_house = (settings.currencies, settings.business_id, settings.mode)
+        given = [of_house, *[values[index] for index in self._indices]]
+        last, form = self._last
+        if form is not None and given == last:
+            return form
+        key = (of_house, *[_hashable(values[index]) for index in self._indices])
         form = self._forms.get(key)
         if form is None:
             form = self._read(ctx, values)
             if len(self._forms) < MOST_FORMS:
                 self._forms[key] = form
+        self._last = (given, form)
         return form
 
     def _read(self, ctx: Context, values: Sequence[Arguments]) -> _Form:
-        form = _Form()
+        form = _Form(values=shapes.house_values(ctx.settings.business_id, ctx.settings.mode))
         for index, read in self._fields:
             read(form, index, values[index], ctx, self._wording)
         chosen = tuple(form.choices.items())
@@ -145,32 +176,47 @@ class Whole:
         form.statements = known
         return form
 
-    async def _text(self, ctx: Context, customer_id: str, form: _Form) -> str:
-        of_customer = shapes.customer_values(customer_id, ctx.settings.business_id, ctx.settings.mode)
-        given = {**form.values, **of_customer, "most_lots": shapes.MOST_LOTS}
+    def _is_bounded(self, form: _Form) -> bool:
+        return not self._unbounded and form.rows <= MOST_ROWS
 
+    async def _rows(self, ctx: Context, customer_id: str, form: _Form) -> list[Any]:
+        ask = self._asking(ctx, customer_id, form, shapes.MOST_LOTS)
+        rows = await (ctx.store.read_now(ask) if self._is_bounded(form) else _read_in_turn(ctx, ask))
+        if rows != [_TOO_MANY_LOTS]:
+            return rows
+        return await _read_in_turn(ctx, self._asking(ctx, customer_id, form, shapes.ANY_NUMBER))
+
+    def _asking(self, ctx: Context, customer_id: str, form: _Form, most_lots: int) -> Ask:
         def ask(dialect: Dialect, now: datetime) -> Question:
-            statement = form.statements.get(dialect.name) or self._prepare(form, dialect)
-            given["now"] = now
-            return statement, statement.chosen(given)
+            template = form.templates.get(dialect.name) or self._template(form, dialect)
+            return template.filled(shapes.customer_values(customer_id, now, most_lots))
 
-        bounded = not self._unbounded and form.rows <= MOST_ROWS
-        found = await (ctx.store.read_now(ask) if bounded else _read_in_turn(ctx, ask))
-        if found == [(None,)]:
-            given["most_lots"] = shapes.ANY_NUMBER
-            found = await _read_in_turn(ctx, ask)
-        if not found:
-            raise _Declined
-        return found[0][0]  # type: ignore[no-any-return]
+        return ask
 
-    def _prepare(self, form: _Form, dialect: Dialect) -> Prepared:
-        statement = prepared(shapes.customer_statement(self._selection, form.choices), dialect)
-        form.statements[dialect.name] = statement
-        return statement
+    def _template(self, form: _Form, dialect: Dialect) -> Template:
+        statement = form.statements.get(dialect.name)
+        if statement is None:
+            statement = prepared(shapes.customer_statement(self._selection, form.choices), dialect)
+            form.statements[dialect.name] = statement
+        template = form.templates[dialect.name] = Template(statement, form.values, shapes.BLANKS)
+        return template
+
+    def _told(self, ctx: Context, customer_id: str, form: _Form, rows: list[Any]) -> bytes | None:
+        """The JSON in the rows, if there is any."""
+        if not rows or rows[0] == _TOO_MANY_LOTS:
+            return None
+        text: str = rows[0][0]
+        if self._finish is None:
+            return text.encode()
+        return _finished(text, self._finish, self._cursors(ctx, customer_id, form))
 
     def _cursors(self, ctx: Context, customer_id: str, form: _Form) -> dict[int, Cursors]:
         lists = {index: listed(ctx, customer_id) for index, listed in form.lists.items()}
         return {index: partial(self._wording.cursor, listed) for index, listed in lists.items()}
+
+
+def _failed(ctx: Context, fault: Exception) -> None:
+    log.warning("whole_answer_failed", error=str(fault), request_id=ctx.request_id)
 
 
 def _hashable(arguments: Arguments) -> tuple[Any, ...]:

@@ -36,9 +36,10 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A statement ready for one engine's driver: its text, its parameters' order, its rows' shape.
+    """A statement ready for one engine's driver: its text, its parameters' order and form, its rows' shape.
 
     Attributes:
+        fit: what the driver is given for a value.
         changes: the table that it writes to, if it writes.
     """
 
@@ -46,18 +47,41 @@ class Prepared:
     names: tuple[str, ...]
     constants: Mapping[str, Any]
     shape: Callable[[Sequence[Any]], Any]
+    fit: Callable[[Any], Any]
     changes: str | None = None
 
     def values(self, params: Mapping[str, Any]) -> list[Any]:
-        """The parameters in the driver's order. A missing or superfluous one is a fault of ours."""
-        given = {**self.constants, **params}
+        """The parameters as the driver takes them. A missing or superfluous one is a fault of ours."""
+        given, fit = {**self.constants, **params}, self.fit
         assert params.keys() <= set(self.names), f"no such parameter: {params.keys() - set(self.names)}"
-        return [given[name] for name in self.names]
+        return [fit(given[name]) for name in self.names]
 
-    def chosen(self, given: Mapping[str, Any]) -> list[Any]:
-        """The same of values among which there may be some that this statement does not want."""
-        constants = self.constants
-        return [given[name] if name in given else constants[name] for name in self.names]
+
+class Template:
+    """A statement and most of its values: it is asked again and again, and only a few of them change.
+
+    Args:
+        given: values that stay; there may be some among them that the statement does not want.
+        blanks: the names of the others.
+    """
+
+    __slots__ = ("_blanks", "_prepared", "_values")
+
+    def __init__(self, prepared: Prepared, given: Mapping[str, Any], blanks: Sequence[str]) -> None:
+        known = {**prepared.constants, **dict.fromkeys(blanks), **given}
+        self._prepared = prepared
+        self._values = [prepared.fit(known[name]) for name in prepared.names]
+        places = {name: [i for i, each in enumerate(prepared.names) if each == name] for name in blanks}
+        self._blanks = [(name, found) for name, found in places.items() if found]
+
+    def filled(self, given: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
+        """The statement with all its values, as the driver takes them."""
+        fit, values = self._prepared.fit, self._values.copy()
+        for name, places in self._blanks:
+            value = fit(given[name])
+            for place in places:
+                values[place] = value
+        return self._prepared, values
 
 
 @lru_cache(maxsize=4096)
@@ -73,7 +97,8 @@ def prepared(statement: ClauseElement, dialect: Dialect) -> Prepared:
     constants = {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required}
     changes = str(statement.table) if isinstance(statement, UpdateBase) else None
     names = tuple(compiled.positiontup or ())
-    return Prepared(str(compiled), names, constants, _shape_of(statement, dialect), changes)
+    fit = to_sqlite if dialect is SQLITE else _as_it_is
+    return Prepared(str(compiled), names, constants, _shape_of(statement, dialect), fit, changes)
 
 
 def _shape_of(statement: ClauseElement, dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
@@ -137,13 +162,32 @@ def _boolean(value: int | None) -> bool | None:
     return None if value is None else bool(value)
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
 def to_sqlite(value: Any) -> Any:
     """What SQLite's driver is given for a value: it has no instants and no arrays of its own."""
+    if type(value) is str:
+        return value
     if isinstance(value, datetime):
-        return rfc3339(value)
+        return _text_of(value)
     if isinstance(value, (list, tuple)):
         return orjson.dumps(value).decode()
     return value
+
+
+_last: tuple[datetime | None, str] = (None, "")
+
+
+def _text_of(instant: datetime) -> str:
+    """An instant as it is stored; mostly it is the one that everything of a transaction shares."""
+    global _last  # noqa: PLW0603 - exchanged whole, whichever thread does it
+    known, text = _last
+    if instant is not known:
+        text = rfc3339(instant)
+        _last = (instant, text)
+    return text
 
 
 class any_of(ColumnElement[bool]):  # noqa: N801 - reads as the function it stands for

@@ -131,10 +131,14 @@ class Tx(ABC):
 Work = Callable[[Tx], T]
 
 Question = tuple[Prepared, list[Any]]
-"""A statement and its values in the driver's order."""
+"""A statement and its values as the driver takes them."""
 
 Ask = Callable[[Dialect, datetime], Question]
 """Says what to ask an engine, given the instant of the answer."""
+
+
+Told = Callable[[list[Any] | Exception], None]
+"""Takes the rows of an answer, or what went wrong."""
 
 
 def asking(statement: ClauseElement, **params: Any) -> Ask:
@@ -196,6 +200,14 @@ class Store(Protocol):
 
         Raises:
             Unavailable: the database cannot be reached.
+        """
+        ...
+
+    def read_soon(self, ask: Ask, told: Told) -> bool:
+        """As `read_now`, for whoever wants no task to wait in: `told` is called in a moment, and may not fail.
+
+        Returns:
+            False where the engine has no way so short, as PostgreSQL: then nobody is told anything.
         """
         ...
 

@@ -6,16 +6,20 @@ spares each the locks of its own, and a statement that follows its like runs in 
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from .statements import Row, to_sqlite
+import structlog
+
+from .clock import Clock
+from .statements import SQLITE
+from .store import Ask, Told
+
+log = structlog.get_logger(__name__)
 
 MOST_IN_A_TURN = 64
 """More of them wait for the next turn, so that others have theirs."""
-
-_AS_IT_IS = frozenset({str, int, float, bytes, bool, type(None)})
 
 
 class AtOnce:
@@ -25,23 +29,35 @@ class AtOnce:
         connection: one that begins and ends nothing by itself.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
-        self._asked: list[tuple[str, list[Any], asyncio.Future[list[Row]]]] = []
+        self._clock = clock
+        self._asked: list[tuple[Ask, Told]] = []
 
-    async def ask(self, sql: str, values: Sequence[Any]) -> list[Row]:
+    async def ask(self, ask: Ask) -> list[Any]:
         """The rows of a statement.
 
         Raises:
             sqlite3.Error: what SQLite has against it.
         """
-        loop = asyncio.get_running_loop()
-        rows: asyncio.Future[list[Row]] = loop.create_future()
-        given = [value if type(value) in _AS_IT_IS else to_sqlite(value) for value in values]
-        self._asked.append((sql, given, rows))
-        if len(self._asked) == 1:
-            loop.call_soon(self._answer)
+        rows: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+
+        def told(answer: list[Any] | Exception) -> None:
+            if rows.done():
+                return  # whoever was cancelled meanwhile does not wait any more
+            if isinstance(answer, Exception):
+                rows.set_exception(answer)
+            else:
+                rows.set_result(answer)
+
+        self.tell(ask, told)
         return await rows
+
+    def tell(self, ask: Ask, told: Told) -> None:
+        """Have somebody told the rows of a statement, or what SQLite has against it, at the end of this turn."""
+        self._asked.append((ask, told))
+        if len(self._asked) == 1:
+            asyncio.get_running_loop().call_soon(self._answer)
 
     def close(self) -> None:
         self._connection.close()
@@ -50,24 +66,27 @@ class AtOnce:
         asked, self._asked = self._asked[:MOST_IN_A_TURN], self._asked[MOST_IN_A_TURN:]
         if self._asked:
             asyncio.get_running_loop().call_soon(self._answer)
+        for (_, told), answer in zip(asked, self._answers([ask for ask, _ in asked]), strict=True):
+            try:
+                told(answer)
+            except Exception:  # the others are to be told all the same
+                log.exception("answer_was_not_taken")
+
+    def _answers(self, asked: list[Ask]) -> list[list[Any] | Exception]:
         try:
             self._connection.execute("BEGIN")
-            for sql, given, rows in asked:
-                self._tell(sql, given, rows)
+            now = self._clock.now()
+            answers = [self._rows(ask, now) for ask in asked]
             self._connection.execute("COMMIT")
         except Exception as fault:  # noqa: BLE001 - nobody may wait for ever, whatever has happened
-            for _, _, rows in asked:
-                if not rows.done():
-                    rows.set_exception(fault)
             with suppress(sqlite3.Error):
                 self._connection.rollback()
+            return [fault] * len(asked)
+        return answers
 
-    def _tell(self, sql: str, given: list[Any], rows: asyncio.Future[list[Row]]) -> None:
-        if rows.done():
-            return  # whoever was cancelled meanwhile does not wait any more
+    def _rows(self, ask: Ask, now: datetime) -> list[Any] | Exception:
         try:
-            found = self._connection.execute(sql, given).fetchall()
+            prepared, values = ask(SQLITE, now)
+            return [prepared.shape(row) for row in self._connection.execute(prepared.sql, values).fetchall()]
         except Exception as fault:  # noqa: BLE001 - it is theirs who asked
-            rows.set_exception(fault)
-        else:
-            rows.set_result(found)
+            return fault

@@ -25,7 +25,7 @@ from sqlmodel import SQLModel
 from .clock import Clock
 from .refusals import OutcomeUnknown, Refusal, Unavailable
 from .statements import SQLITE, Prepared, Row, to_sqlite
-from .store import Ask, Origin, Signal, Tx, Work, insert_columns, settled
+from .store import Ask, Origin, Signal, Told, Tx, Work, insert_columns, settled
 from .store_at_once import AtOnce
 
 T = TypeVar("T")
@@ -66,11 +66,11 @@ class SqliteTx(Tx):
 
     def _fetch(self, prepared: Prepared, values: list[Any]) -> Iterable[Row]:
         self._count(prepared)
-        return self._connection.execute(prepared.sql, [to_sqlite(value) for value in values]).fetchall()
+        return self._connection.execute(prepared.sql, values).fetchall()
 
     def _run(self, prepared: Prepared, values: list[Any]) -> int:
         self._count(prepared)
-        return self._connection.execute(prepared.sql, [to_sqlite(value) for value in values]).rowcount
+        return self._connection.execute(prepared.sql, values).rowcount
 
     def _count(self, prepared: Prepared) -> None:
         self.statements += 1
@@ -132,7 +132,7 @@ class SqliteStore:
         store._position = await store._writer.call(_last_position)
         for _ in range(READERS):
             store._readers.put_nowait(await store._connect(read_only=True))
-        store._at_once = AtOnce(_open_at_once(store.path))
+        store._at_once = AtOnce(_open_at_once(store.path), clock)
         store._task = asyncio.create_task(store._write_forever(), name="saifu-writer")
         if sqlite3.sqlite_version_info < FIXED_IN:
             log.debug(
@@ -166,14 +166,16 @@ class SqliteStore:
         That is safe because a reader in WAL mode waits for no writer. The rare moment in which SQLite is busy all
         the same (it recovers the log, say) is waited for where waiting belongs: in a reader's thread.
         """
-        prepared, values = ask(SQLITE, self.clock.now())
         try:
-            rows = await self._at_once.ask(prepared.sql, values)
+            return await self._at_once.ask(ask)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
                 raise
-            return await self.read(lambda tx: tx.fetch(prepared, values))
-        return [prepared.shape(row) for row in rows]
+            return await self.read(lambda tx: tx.fetch(*ask(SQLITE, tx.now)))
+
+    def read_soon(self, ask: Ask, told: Told) -> bool:
+        self._at_once.tell(ask, told)
+        return True
 
     def revision(self, table: str) -> int | None:
         return self._revisions[table]

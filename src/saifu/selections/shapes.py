@@ -4,6 +4,7 @@ The same is told, row by row, by `wallet_views` and by the public types; that bo
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -328,11 +329,20 @@ def customer_statement(selection: Selection, choices: Mapping[int, Any]) -> Sele
     return select(value).select_from(_CUSTOMERS).where(_CUSTOMERS.c.id == CUSTOMER_ID)
 
 
-def customer_values(customer_id: str, business_id: str, mode: str) -> dict[str, Any]:
-    """Values that any statement of a customer may want, beside `now`, `most_lots` and those of its lists."""
+BLANKS = ("customer_id", "wallet_prefix", "now", "most_lots")
+"""Values of a statement that are others in every request."""
+
+
+def house_values(business_id: str, mode: str) -> dict[str, Any]:
+    """Values that any statement of a customer may want, beside `BLANKS` and those of its lists."""
+    return {"business_id": business_id, "livemode": mode == "live"}
+
+
+def customer_values(customer_id: str, now: datetime, most_lots: int) -> dict[str, Any]:
+    """What to fill the blanks with."""
     return {
         "customer_id": customer_id,
         "wallet_prefix": wallet_id(customer_id, ""),
-        "business_id": business_id,
-        "livemode": mode == "live",
+        "now": now,
+        "most_lots": most_lots,
     }
