@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Hashable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -30,6 +30,7 @@ from .feed import Feed
 from .gateway.admission import Admission
 from .gateway.close_codes import UNAUTHORIZED
 from .gateway.documents import Documents
+from .gateway.door import Door
 from .gateway.doors import guarded
 from .gateway.explorer import Explorer
 from .gateway.host import Closer, Rejected
@@ -114,6 +115,13 @@ class House:
             raise Rejected(refusal.manner.http_status, "INTERNAL_SERVER_ERROR", refusal.message) from None
         if credential is None:
             raise Rejected(401, "UNAUTHENTICATED", _NOBODY, www_authenticate='Bearer realm="saifu"')
+        return self._context(credential, request_id)
+
+    def known(self, authorization: str | None, request_id: str) -> Context | None:
+        credential = self.credentials.known(authorization)
+        return None if credential is None else self._context(credential, request_id)
+
+    def _context(self, credential: Credential, request_id: str) -> Context:
         return Context(
             store=self.store,
             clock=self.store.clock,
@@ -244,9 +252,26 @@ def build_app(
             house.metrics.text(Standing(gauges, house.feed.seen)), headers={"content-type": CONTENT_TYPE}
         )
 
+    as_request: Mapping[str, Any] = {
+        "new_id": request_id,
+        "in_request": logs.in_request,
+        "answered": logs.answered,
+        # It is kept with what the request has changed, where no card's number may be (S23).
+        "unfit": card_numbers.found_in,
+    }
+    door = Door(
+        "/graphql",
+        service,
+        admission,
+        Requests(view, **as_request),
+        view,
+        house.metrics.count,
+        others=bool(settings.allowed_origins),
+    )
     return Straight(
         path="/graphql",
         endpoint=view,
+        door=door,
         routes=[
             # Requests come to it straight; this one is for the redirection of "/graphql/".
             Route("/graphql", cast("Any", view)),
@@ -258,14 +283,7 @@ def build_app(
             *_doors(house),
         ],
         middleware=[
-            Middleware(
-                Requests,
-                new_id=request_id,
-                in_request=logs.in_request,
-                answered=logs.answered,
-                # It is kept with what the request has changed, where no card's number may be (S23).
-                unfit=card_numbers.found_in,
-            ),
+            Middleware(Requests, **as_request),
             *_for_other_origins(settings),
         ],
         lifespan=lifespan,
@@ -351,6 +369,7 @@ def configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
     )
 
 
+@lru_cache(maxsize=1_024)
 def _caller(credential: Credential) -> Caller:
     return Caller(_KINDS[credential.type], credential.id, credential.scopes, credential.customer_id)
 

@@ -62,6 +62,9 @@ class FakeHost:
             raise Rejected(401, "UNAUTHENTICATED", "Who are you?", www_authenticate="Bearer")
         return authorization.removeprefix("Bearer ")
 
+    def known(self, authorization: str | None, request_id: str) -> Any | None:
+        return None
+
     @contextmanager
     def open_socket(self, context: Any, close: Closer) -> Iterator[None]:
         held = self.open.setdefault(context, [])

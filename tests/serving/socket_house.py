@@ -66,6 +66,9 @@ class House:
                 raise RuntimeError("the secret of the kitchen")
         raise Rejected(401, "UNAUTHENTICATED", "Nobody knows you.")
 
+    def known(self, authorization: str | None, request_id: str) -> str | None:
+        return None
+
     @contextmanager
     def open_socket(self, context: Any, close: Closer) -> Iterator[None]:
         self.open.append(close)

@@ -72,6 +72,17 @@ class Admission:
         self.ask(context)
         return context
 
+    def known(self, authorization: str | None, request_id: str) -> Any | None:
+        """The context of a request, if nobody has to be waited for; otherwise None, and nothing is counted.
+
+        Raises:
+            Rejected: RATE_LIMITED.
+        """
+        context = self._host.known(authorization, request_id) if hash(authorization) in self._known else None
+        if context is not None:
+            self.ask(context)
+        return context
+
     def ask(self, context: Any) -> None:
         """Count a request of somebody who is in.
 

@@ -6,7 +6,7 @@ the fields they belong to, where graphql-core's depends on which came first; and
 object null, the one that is read first is told with those before it, where graphql-core tells the first that came.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 from graphql import ExecutionResult, GraphQLSchema, assert_valid_schema, create_source_event_stream
@@ -58,6 +58,32 @@ class Executor:
         if isinstance(values, list):
             return ExecutionResult(None, values)
         return await _run(prepared, values, context, payload)
+
+    def soon(
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        context: Any,
+        told: Callable[[bytes | None], None],
+    ) -> bool:
+        """Run a query without a task, where all there is to call is one field that the house answers whole.
+
+        Returns:
+            Whether `told` will be called: with the data as JSON, or with None when it has to be executed after all.
+        """
+        prepared = self._prepared(operation)
+        values = prepared.variables(variables, hide_suggestions=True)
+        if isinstance(values, list):
+            return False
+        plan = prepared.plan(values)
+        if plan is None or plan.alone is None or plan.alone.offer is None:
+            return False
+        before, after = plan.around
+
+        def whole(text: bytes | None) -> None:
+            told(None if text is None else before + text + after)
+
+        return plan.alone.offer.soon(context, values, whole)
 
     async def subscribe(
         self, operation: Operation, variables: Mapping[str, Any], context: Any

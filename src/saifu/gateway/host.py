@@ -41,6 +41,10 @@ class Host(Protocol):
         """
         ...
 
+    def known(self, authorization: str | None, request_id: str) -> Any | None:
+        """The same for a credential that needs no looking up; None otherwise, whether it is good or not."""
+        ...
+
     def open_socket(self, context: Any, close: Closer) -> AbstractContextManager[None]:
         """Within it the socket is open: the house closes it when its credential ends (A42)."""
         ...

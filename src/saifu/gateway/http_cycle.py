@@ -5,6 +5,7 @@ wakes the peer for half an answer. Headers are looked at all together instead of
 """
 
 import asyncio
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -51,6 +52,23 @@ class Cycle(RequestResponseCycle):
         self.body = bytearray()
         self.message_event.clear()
         return body
+
+    def reply(self, status: int, lines: bytes, body: bytes) -> None:
+        """Write a whole answer in one piece; if the peer has gone, nobody misses it.
+
+        Args:
+            lines: the headers as they are written, but for those of the server's own and the length; whoever made them
+                knows that each is one line.
+        """
+        self.waiting_for_100_continue = False
+        self.response_started = True
+        if not self.disconnected:
+            own = _own_lines(self.default_headers)
+            end = _END if self.keep_alive else b"connection: close\r\n\r\n"
+            head = b"%b%b%bcontent-length: %d\r\n%b" % (STATUS_LINE[status], own, lines, len(body), end)
+            self._write(head, body)
+            self._complete()
+        self.on_response = _nothing  # as uvicorn does: it leads back to the connection, which leads here
 
     async def send(self, message: Any) -> None:
         if self.access_log:
@@ -126,13 +144,16 @@ class Cycle(RequestResponseCycle):
             raise RuntimeError(f"Response content {'longer' if left < 0 else 'shorter'} than Content-Length")
         self.expected_content_length = left
         head, self._head = self._head, b""
+        self._write(head, body)
+        if not more:
+            self._complete()
+
+    def _write(self, head: bytes, body: bytes) -> None:
         if len(body) <= _LARGEST_COPIED:
             self.transport.write(head + body)
         else:
             self.transport.write(head)
             self.transport.write(body)
-        if not more:
-            self._complete()
 
     def _complete(self) -> None:
         self.response_complete = True
@@ -157,3 +178,24 @@ def _begin(name: bytes) -> bytes:
     if HEADER_RE.search(name):
         raise RuntimeError("Invalid HTTP header name.")
     return name.lower() + b": "
+
+
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers of the program's own as they are written."""
+    return b"".join([_begin(name) + value + _END for name, value in headers])
+
+
+_last: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
+
+
+def _own_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The lines of what uvicorn adds to every answer, the date among them: it makes a new list every second."""
+    global _last  # noqa: PLW0603 - one for the process, as the list is
+    known, written = _last
+    if known is not headers:
+        written = lines(headers)
+        _last = (headers, written)
+    return written
+
+
+def _nothing() -> None: ...

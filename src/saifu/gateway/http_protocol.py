@@ -7,11 +7,12 @@ a peer that does not read its answer. Here each of them is given so many seconds
 import asyncio
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import httptools
 import orjson
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from .http_cycle import Cycle
@@ -25,6 +26,14 @@ _TEXTS = {
     414: "The address is too long: send the request by POST.",
     431: "The headers are too long, or too many.",
 }
+
+
+class Door(Protocol):
+    """What an application may have in its attribute `door`: asked of requests that have arrived whole."""
+
+    def __call__(self, peer: "HttpProtocol", cycle: Cycle) -> ASGIApp | None:
+        """Take a request, to `reply` to it now or later; or say what is to be run in a task."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._may_be_large = True
         self._refused_with = 400
         self._over = False
+        self._due: Cycle | None = None
+        self._door: Door | None = getattr(self.config.app, "door", None)
         self._waiting: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -83,6 +94,10 @@ class HttpProtocol(HttpToolsProtocol):
         in_head, in_message, messages = self._in_head, self._in_message, self._messages
         self._may_be_large = in_head or len(data) > self.bounds.head_bytes
         super().data_received(data)
+        if self._due is not None:
+            # Not before all is read that came with its head: mostly that is the whole of it.
+            cycle, self._due = self._due, None
+            self._begin(cycle)
         if not self._in_head or self._over:
             return
         # A head in one piece, as nearly all are, never comes here.
@@ -125,10 +140,22 @@ class HttpProtocol(HttpToolsProtocol):
         before: Cycle | None = self.cycle  # type: ignore[assignment] # None at first
         self.cycle = cycle = Cycle(self, version != "1.0" and parser.should_keep_alive())
         if before is None or before.response_complete:
-            self._start_asgi_task(cycle, self.app)
+            self._due = cycle
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((cycle, self.app))
+
+    def run(self, cycle: Cycle, app: ASGIApp) -> None:
+        """Have an application answer a request, in a task."""
+        self._start_asgi_task(cycle, app)  # type: ignore[arg-type] # uvicorn has narrower types for the same
+
+    def _begin(self, cycle: Cycle) -> None:
+        if self._door is None or cycle.more_body or self._over or self.flow.write_paused:
+            self._start_asgi_task(cycle, self.app)
+            return
+        app = self._door(self, cycle)
+        if app is not None:
+            self.run(cycle, app)
 
     def on_message_complete(self) -> None:
         self._in_message = False

@@ -23,25 +23,27 @@ _MOST_PARAMETERS = 20
 class Head:
     """The headers that matter here, each as it was sent, and None where it was not."""
 
-    __slots__ = ("accept", "authorization", "content_encoding", "content_length", "content_type")
+    __slots__ = (
+        "accept",
+        "authorization",
+        "content_encoding",
+        "content_length",
+        "content_type",
+        "origin",
+        "request_id",
+    )
 
     def __init__(self, headers: list[tuple[bytes, bytes]]) -> None:
-        self.accept: bytes | None = None
-        self.authorization: bytes | None = None
-        self.content_encoding: bytes | None = None
-        self.content_length: bytes | None = None
-        self.content_type: bytes | None = None
-        for name, value in headers:
-            if name == b"authorization":
-                self.authorization = value
-            elif name == b"accept":
-                self.accept = value if self.accept is None else self.accept + b"," + value
-            elif name == b"content-type":
-                self.content_type = value
-            elif name == b"content-length":
-                self.content_length = value
-            elif name == b"content-encoding":
-                self.content_encoding = value
+        last = dict(headers)
+        self.accept = last.get(b"accept")
+        self.authorization = last.get(b"authorization")
+        self.content_encoding = last.get(b"content-encoding")
+        self.content_length = last.get(b"content-length")
+        self.content_type = last.get(b"content-type")
+        self.origin = last.get(b"origin")
+        self.request_id = last.get(b"x-request-id")
+        if len(last) < len(headers) and self.accept is not None:
+            self.accept = b",".join([value for name, value in headers if name == b"accept"])
 
     @property
     def credential(self) -> str | None:

@@ -11,6 +11,10 @@ BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
+OnResult = Callable[[str, Sequence[str], float], None]
+"""Told of each operation: its kind, the codes of its errors, and how many seconds it took."""
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand at the moment of a scrape.

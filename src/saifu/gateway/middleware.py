@@ -52,7 +52,7 @@ class Requests:
     ) -> None:
         self._app = app
         self._new_id = new_id
-        self._in_request = in_request
+        self.within = in_request
         self._answered = answered
         self._unfit = unfit
 
@@ -60,30 +60,41 @@ class Requests:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request_id = self._given_id(scope) or self._new_id()
-        scope.setdefault("state", {})["request_id"] = request_id
-        with self._in_request(request_id):
-            await self._handle(scope, receive, _Answer(send, request_id))
+        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), None)
+        await self.around(self.id_of(given), self._app)(scope, receive, send)
 
-    async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+    def id_of(self, given: bytes | None) -> str:
+        """The id of a request: the one it came with, if that is one, or else a new one."""
+        if given is None or not _GIVEN_ID.fullmatch(given):
+            return self._new_id()
+        text = given.decode()
+        return self._new_id() if self._unfit(text) else text
+
+    def around(self, request_id: str, app: ASGIApp) -> ASGIApp:
+        """An application with this layer around it, for one request."""
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            scope.setdefault("state", {})["request_id"] = request_id
+            with self.within(request_id):
+                await self._handle(app, scope, receive, _Answer(send, request_id))
+
+        return handle
+
+    async def _handle(self, app: ASGIApp, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         started = perf_counter()
         try:
-            await self._app(scope, receive, answer.send)
+            await app(scope, receive, answer.send)
         except Exception:
             log.exception("request_failed", path=scope["path"])
             if scope["type"] != "http" or answer.status:
                 raise
             await answer.fault()
         if scope["type"] == "http" and not scope["path"].startswith(_QUIET_PATHS):
-            took_ms = round((perf_counter() - started) * 1_000, 2)
-            self._answered(answer.id, scope["method"], scope["path"], answer.status, took_ms)
+            self.tell(answer.id, scope["method"], scope["path"], answer.status, perf_counter() - started)
 
-    def _given_id(self, scope: Scope) -> str | None:
-        for name, value in scope["headers"]:
-            if name == _REQUEST_ID:
-                given = value.decode() if _GIVEN_ID.fullmatch(value) else None
-                return None if given is None or self._unfit(given) else given
-        return None
+    def tell(self, request_id: str, method: str, path: str, status: int, took_s: float) -> None:
+        """Have it told that a request was answered."""
+        self._answered(request_id, method, path, status, round(took_s * 1_000, 2))
 
 
 class Straight(Starlette):
@@ -91,12 +102,16 @@ class Straight(Starlette):
 
     Starlette finds a route by matching patterns, inside of three more layers: more than a plain answer costs. The
     application's own middleware is around this endpoint as well; all other arguments are Starlette's.
+
+    Args:
+        door: asked first, where the server knows of doors; see `door.py`.
     """
 
     def __init__(
-        self, *, path: str, endpoint: ASGIApp, middleware: Sequence[Middleware], **others: Any
+        self, *, path: str, endpoint: ASGIApp, door: Any, middleware: Sequence[Middleware], **others: Any
     ) -> None:
         super().__init__(middleware=middleware, **others)
+        self.door = door
         self._path = path
         self._endpoint = endpoint
         for layer, args, options in reversed(middleware):
@@ -141,18 +156,19 @@ class _Answer:
         await self.send({"type": "http.response.body", "body": body})
 
     def _add_headers(self, message: Message, careful: bool) -> None:
-        headers: list[Any] = list(message.get("headers", ()))
+        headers = list(message.get("headers", ()))
         if careful:
-            policy = keeping = True
-            for name, _ in headers:
-                if name == _POLICY[0]:
-                    policy = False
-                elif name == _KEEPING[0]:
-                    keeping = False
-            if policy:
-                headers.append(_POLICY)
-            if keeping:
-                headers.append(_KEEPING)
-            headers += _CAREFUL
+            headers = with_care(headers)
         headers.append((_REQUEST_ID, self.id.encode()))
         message["headers"] = headers
+
+
+def with_care(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Headers of an answer with those that keep browsers careful."""
+    policy = keeping = True
+    for name, _ in headers:
+        if name == _POLICY[0]:
+            policy = False
+        elif name == _KEEPING[0]:
+            keeping = False
+    return [*headers, *([_POLICY] if policy else ()), *([_KEEPING] if keeping else ()), *_CAREFUL]

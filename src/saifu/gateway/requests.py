@@ -81,7 +81,7 @@ def _document_id(sent: dict[str, Any], query: Any) -> str | None:
     return given
 
 
-def parsed(text: bytes | str) -> Any:
+def parsed(text: bytes | bytearray | str) -> Any:
     """Strict JSON: no NaN, no broken UTF-8, no bottomless nesting."""
     try:
         return orjson.loads(text)

@@ -3,7 +3,7 @@
 HTTP and websockets differ in how they carry a request and its answers, and in nothing else.
 """
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,6 +54,9 @@ class Answer:
         return self.written
 
 
+_BODY = b'{"data":%b,"extensions":{"cost":%b}}'
+
+
 class Service:
     """Takes requests through documents, limits and execution."""
 
@@ -86,6 +89,26 @@ class Service:
         if answer.executed:
             answer.extensions["cost"] = self._cost(operation, variables)
         return answer
+
+    def soon(
+        self, operation: Operation, request: Request, context: Any, told: Callable[[bytes | None], None]
+    ) -> bool:
+        """Run a query without a task, where that is possible and there is nothing against it.
+
+        Returns:
+            Whether `told` will be called: with the body that `execute` would have come to, or with None when there is
+            no way around `execute`.
+        """
+        variables = request.variables or {}
+        try:
+            self._host.check(operation.document, variables)
+        except GraphQLError:
+            return False
+
+        def answered(data: bytes | None) -> None:
+            told(None if data is None else _BODY % (data, encoded(self._cost(operation, variables))))
+
+        return self._executor.soon(operation, variables, context, answered)
 
     async def subscribe(
         self, operation: Operation, request: Request, context: Any

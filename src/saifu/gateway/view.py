@@ -5,7 +5,7 @@ nothing ran, 200 when something did. With `application/json` every well-formed r
 of that type expect. What is wrong with the HTTP request has its own 4xx with either.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from graphql import OperationType
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import http_requests, negotiation
 from .admission import Admission
@@ -29,7 +29,7 @@ from .written import encoded
 
 _ALLOW = "GET, HEAD, POST, OPTIONS"
 _READING = frozenset({"GET", "HEAD"})
-_VARY = (b"vary", b"accept")
+VARY = (b"vary", b"accept")
 # What stands between the client and us, such as nginx, is not to wait for the end of a stream before it passes it on.
 _STREAM_HEADERS = ((b"x-accel-buffering", b"no"),)
 _NOT_FOR_ASKING = frozenset({401, 403, 429})
@@ -65,7 +65,7 @@ class _Exchange:
     async def answer(
         self, status: int, body: bytes, content_type: bytes, more: Sequence[tuple[bytes, bytes]] = ()
     ) -> None:
-        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), _VARY, *more]
+        headers = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), VARY, *more]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         shown = b"" if self.method == "HEAD" else body
         await self.send({"type": "http.response.body", "body": shown})
@@ -103,8 +103,21 @@ class View:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = _Exchange(scope, receive, send)
+        await self._handle(exchange, self._answer(exchange))
+
+    def admitted(self, context: Any, request: Request | None) -> ASGIApp:
+        """The same for one request by POST, of somebody who is in already; it may have been read, too."""
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            exchange = _Exchange(scope, receive, send)
+            exchange.accepted = negotiation.accepted(exchange.head.accept)
+            await self._handle(exchange, self._serve(exchange, context, request))
+
+        return handle
+
+    async def _handle(self, exchange: _Exchange, answering: Coroutine[Any, Any, None]) -> None:
         try:
-            await self._answer(exchange)
+            await answering
         except Rejected as no:
             self._on_result("none", [no.code], perf_counter() - exchange.started)
             more = [(name.encode(), value.encode()) for name, value in no.headers.items()]
@@ -123,12 +136,17 @@ class View:
                 assert self._page is not None
                 await self._page(HttpRequest(exchange.scope))(exchange.scope, exchange.receive, exchange.send)
                 return
-        accepted = exchange.accepted = negotiation.accepted(head.accept)
+        exchange.accepted = negotiation.accepted(head.accept)
         request_id = exchange.scope.get("state", {}).get("request_id", "")
         context = await self._admission.admit(head.credential, exchange.scope.get("client"), request_id)
-        if accepted.result is None and accepted.stream is None:
+        await self._serve(exchange, context)
+
+    async def _serve(self, exchange: _Exchange, context: Any, request: Request | None = None) -> None:
+        """Answer somebody who is in."""
+        if exchange.accepted.result is None and exchange.accepted.stream is None:
             raise bad(_NOT_ACCEPTABLE, 406)
-        request = await http_requests.read(exchange.scope, exchange.receive, head)
+        if request is None:
+            request = await http_requests.read(exchange.scope, exchange.receive, exchange.head)
         await self._run(exchange, request, context)
 
     async def _run(self, exchange: _Exchange, request: Request, context: Any) -> None:
@@ -179,7 +197,7 @@ class View:
             self._on_result(operation.kind.value, [], perf_counter() - exchange.started)
             stream = Stream(framing, exchange.receive, exchange.send, self._heartbeat_s)
             held.enter_context(self._watched(exchange.scope, stream, context))
-            headers = [(b"content-type", framing.content_type), _VARY, *_STREAM_HEADERS]
+            headers = [(b"content-type", framing.content_type), VARY, *_STREAM_HEADERS]
             await exchange.send({"type": "http.response.start", "status": 200, "headers": headers})
             await stream.run(begun)
 

@@ -3,7 +3,8 @@
 The mark is `"whole": function` in the `extensions` of a root field of queries. When a plan is made,
 `function(selection)` answers None, or somebody who is asked in every execution: `await whole(context, values)` gives
 the JSON of the field's completed value, or None, and then the resolvers are called as if nobody had been asked.
-`values[selection.index]` are the coerced arguments of each field.
+`values[selection.index]` are the coerced arguments of each field. Who can do without a task has `soon` too: then
+`whole.soon(context, values, told)` is True, and `told` gets the same in a moment, or it is False and nothing follows.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,7 +24,9 @@ MOST_FIELDS = 500
 """A fragment counts as often as it is spread here."""
 
 Arguments = Mapping[str, Any]
+Told = Callable[[bytes | None], None]
 Whole = Callable[[Any, Sequence[Arguments]], Awaitable[bytes | None]]
+Soon = Callable[[Any, Sequence[Arguments], Told], bool]
 
 
 class _NotOffered(Exception):
@@ -48,22 +51,32 @@ class Offered:
 class Offer:
     """A root field that the house may answer whole."""
 
-    __slots__ = ("_constant", "_varying", "_whole")
+    __slots__ = ("_constant", "_soon", "_varying", "_whole")
 
     def __init__(self, whole: Whole, fields: Sequence["FieldPlan"]) -> None:
         self._whole = whole
+        self._soon: Soon | None = getattr(whole, "soon", None)
         self._varying = [(index, field) for index, field in enumerate(fields) if _is_varying(field)]
         self._constant = [{} if _is_varying(field) else _arguments(field, None) for field in fields]
 
     async def answer(self, context: Any, variables: VariableValues) -> bytes | None:
         """The JSON of the field's value; None where the resolvers are to be called."""
-        values = list(self._constant)
+        values = self._values(variables)
+        return None if values is None else await self._whole(context, values)
+
+    def soon(self, context: Any, variables: VariableValues, told: Told) -> bool:
+        """The same without a task: `told` gets it in a moment; False where it has to be awaited."""
+        values = None if self._soon is None else self._values(variables)
+        return values is not None and self._soon is not None and self._soon(context, values, told)
+
+    def _values(self, variables: VariableValues) -> Sequence[Arguments] | None:
+        values = self._constant.copy()
         try:
             for index, field in self._varying:
                 values[index] = _arguments(field, variables)
         except GraphQLError:
             return None  # it is the field's error, which is told where fields are called
-        return await self._whole(context, values)
+        return values
 
 
 def offer(root: "FieldPlan") -> Offer | None:

@@ -35,6 +35,8 @@ from graphql.execution.get_variable_signature import GraphQLVariableSignature, g
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
+from saifu.gateway.written import Written, encoded
+
 from .marks import READS, Classes, Way, constant_arguments, is_foreign, resolve_by_marks, way
 from .offers import Offer, offer
 
@@ -162,12 +164,14 @@ class Plan:
 
     Attributes:
         alone: the only field that is called, where it is offered whole.
+        around: what stands before and behind its value in the JSON of the data.
     """
 
     sheet: Sheet
     root: ObjectPlan
     objects: Mapping[int, ObjectPlan]
     alone: FieldPlan | None
+    around: tuple[bytes, bytes]
 
     @property
     def is_serial(self) -> bool:
@@ -201,7 +205,8 @@ class Planner:
             for one in root.calls:
                 one.offer = offer(one)
         alone = root.calls[0] if len(root.calls) == 1 and root.calls[0].offer is not None else None
-        return Plan(sheet, root, {one.number: one for one in self._objects.values()}, alone)
+        around = _around(root, alone.key) if alone else (b"", b"")
+        return Plan(sheet, root, {one.number: one for one in self._objects.values()}, alone, around)
 
     def _object(self, kind: GraphQLObjectType, details: list[FieldDetails], chosen: bool) -> ObjectPlan:
         # The same nodes have the same fields below, wherever they stand: a fragment used twice is planned once.
@@ -257,3 +262,12 @@ class Planner:
             return []
         names = set(named.extensions["typenames"].values())
         return [kind for kind in self._sheet.schema.get_possible_types(named) if kind.name in names]
+
+
+_HOLE = b'"-"'
+"""No key and no name of a type is written like that."""
+
+
+def _around(root: ObjectPlan, key: str) -> tuple[bytes, bytes]:
+    before, _, after = encoded(root.template() | {key: Written(_HOLE)}).partition(_HOLE)
+    return before, after
