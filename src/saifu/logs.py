@@ -131,8 +131,7 @@ class _JsonHandler(logging.StreamHandler[TextIO]):
         own = _OWN_ID.fullmatch(request_id) and not _LONG_NUMBER.search(request_id)
         shown_id = request_id if own else orjson.dumps(scrub(request_id)).decode()[1:-1]
         line = (
-            f'{{"method":{_quoted(method)},"path":{_quoted(path)},"status":{status},"duration_ms":{duration_ms},'
-            f'"event":"request","request_id":"{shown_id}","level":"info","logger":"{_requests.name}",'
+            f'{_opening(method, path, status)}"duration_ms":{duration_ms},"request_id":"{shown_id}",'
             f'"timestamp":"{_instant(time_ns() // 1_000)}"}}{self.terminator}'
         )
         with self.lock or nullcontext():
@@ -155,9 +154,15 @@ _LONG_NUMBER = re.compile(r"\d{13}")
 
 
 @lru_cache(maxsize=1_024)
-def _quoted(text: str) -> str:
-    """A method or a path as JSON: they are few, unless somebody tries them out."""
-    return orjson.dumps(scrub(text[:_LONGEST_PATH]).replace("\n", "\\n")).decode()
+def _opening(method: str, path: str, status: int) -> str:
+    """How a line begins, for each method, path and status: they are few, unless somebody tries them out."""
+    said = {"method": _scrubbed(method), "path": _scrubbed(path), "status": status}
+    line = said | {"event": "request", "level": "info", "logger": _requests.name}
+    return orjson.dumps(line).decode()[:-1] + ","
+
+
+def _scrubbed(text: str) -> str:
+    return scrub(text[:_LONGEST_PATH]).replace("\n", "\\n")
 
 
 _LONGEST_PATH = 512

@@ -75,6 +75,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._refused_with = 400
         self._over = False
         self._due: Cycle | None = None
+        self._idle_since: float | None = None
         self._door: Door | None = getattr(self.config.app, "door", None)
         self._waiting: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
@@ -85,6 +86,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_no_more()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
+            self.timeout_keep_alive_task = None
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -111,18 +115,34 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(431)
 
     def on_message_begin(self) -> None:
-        super().on_message_begin()
+        """As uvicorn has it, for a scope with extensions of ours."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        scope: Any = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "root_path": self.root_path,
+            "headers": self.headers,
+            "state": self.app_state.copy(),
+            "extensions": self._extensions,
+        }
+        self.scope = scope
         self._in_head = self._in_message = True
         self._messages += 1
-        self.scope["extensions"] = self._extensions
-        if not self.flow.write_paused:
+        if self._unread is not None and not self.flow.write_paused:
             # Who asks again has read; and who only seems to have is found out once nothing more can be written.
             self._expect_nothing()
 
     def on_headers_complete(self) -> None:
         """As uvicorn has it, for cycles of our own."""
         self._in_head = False
-        self._wait_no_more()
+        if self._waiting is not None:
+            self._wait_no_more()
         self._check_head()
         if self.limit_concurrency is not None:
             super().on_headers_complete()
@@ -162,11 +182,37 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        super().on_response_complete()
+        """As uvicorn has it, but for the timer of an idle connection: one goes on where each answer had its own."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._idle_since = self.loop.time()
+                if self.timeout_keep_alive_task is None:
+                    self._close_if_idle_for(self.timeout_keep_alive)
         if self._in_message and not self.pipeline:
             self._wait(self.bounds.rest_within_s, self._rest_is_late)
         if self.transport.get_write_buffer_size():
             self._expect_reading()
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._idle_since = None
+
+    def _close_if_idle_for(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that has been idle for so long; look again later where it has not been."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._close_if_idle_for(left)
+        else:
+            super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refused_with)

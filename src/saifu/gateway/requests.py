@@ -3,16 +3,14 @@
 Of a key that a JSON object holds twice the last one counts, as with every reader a client is likely to have.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from .host import Rejected
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One GraphQL request, over whatever transport it came.
 
     Attributes:
@@ -48,6 +46,20 @@ def operation(sent: Any) -> Request:
     Raises:
         Rejected: it is none. Whether a document it names exists is for others to say.
     """
+    if type(sent) is dict and sent.keys() <= _USUAL:
+        query, variables, name = sent.get("query"), sent.get("variables"), sent.get("operationName")
+        good = type(query) is str and query and not query.isspace()
+        if good and type(variables) in _VARIABLES and type(name) in _NAME:
+            return Request(query, variables, name or None)
+    return _unusual(sent)
+
+
+_USUAL = frozenset({"query", "variables", "operationName"})
+_VARIABLES, _NAME = frozenset({dict, type(None)}), frozenset({str, type(None)})
+
+
+def _unusual(sent: Any) -> Request:
+    """The same, looked at piece by piece: there is more in it, or something wrong."""
     if isinstance(sent, list):
         raise bad("Batches are not supported: send one operation per request.")
     if not isinstance(sent, dict):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLError, get_argument_values, get_named_type, is_abstract_type
+from graphql import GraphQLError, VariableNode, get_argument_values, get_named_type, is_abstract_type
 from graphql.execution.values import VariableValues
 
 from .marks import varies
@@ -56,7 +56,7 @@ class Offer:
     def __init__(self, whole: Whole, fields: Sequence["FieldPlan"]) -> None:
         self._whole = whole
         self._soon: Soon | None = getattr(whole, "soon", None)
-        self._varying = [(index, field) for index, field in enumerate(fields) if _is_varying(field)]
+        self._varying = [(index, _Varying(field)) for index, field in enumerate(fields) if _is_varying(field)]
         self._constant = [{} if _is_varying(field) else _arguments(field, None) for field in fields]
 
     async def answer(self, context: Any, variables: VariableValues) -> bytes | None:
@@ -72,11 +72,45 @@ class Offer:
     def _values(self, variables: VariableValues) -> Sequence[Arguments] | None:
         values = self._constant.copy()
         try:
-            for index, field in self._varying:
-                values[index] = _arguments(field, variables)
+            for index, varying in self._varying:
+                values[index] = varying.arguments(variables)
         except GraphQLError:
             return None  # it is the field's error, which is told where fields are called
         return values
+
+
+class _Varying:
+    """The arguments of a field that depend on variables.
+
+    Mostly a variable is the whole of an argument; what is left is the same whenever those are given and not null.
+    """
+
+    __slots__ = ("_field", "_given", "_rest")
+
+    def __init__(self, field: "FieldPlan") -> None:
+        self._field = field
+        self._given: list[tuple[str, str]] | None = []
+        self._rest: Arguments | None = None
+        for argument in field.nodes[0].arguments or ():
+            if isinstance(argument.value, VariableNode):
+                name = argument.name.value
+                self._given.append((field.definition.args[name].out_name or name, argument.value.name.value))
+            elif varies(argument.value):
+                self._given = None
+                break
+
+    def arguments(self, variables: VariableValues) -> Arguments:
+        if self._given is None:
+            return _arguments(self._field, variables)
+        coerced = variables.coerced
+        given = {name: coerced.get(variable) for name, variable in self._given}
+        for value in given.values():
+            if value is None:
+                return _arguments(self._field, variables)
+        if self._rest is None:
+            everything = _arguments(self._field, variables)
+            self._rest = {name: value for name, value in everything.items() if name not in given}
+        return {**self._rest, **given}
 
 
 def offer(root: "FieldPlan") -> Offer | None:

@@ -90,6 +90,8 @@ class Prepared:
 
     def plan(self, variables: VariableValues) -> Plan | None:
         """The plan for these variables; None where graphql-core has to run the operation."""
+        if not self._switches and self._plans:
+            return self._plans[()]
         setting = tuple(variables.coerced.get(name) for name in self._switches)
         if not self._covered or any(type(value) is not bool for value in setting):
             return None  # a switch that is null is an error, at a place that depends on the data
