@@ -170,8 +170,8 @@ class Context:
         Raises:
             AccessDenied: the caller lacks one of them.
         """
-        for scope in sorted(scopes - self.caller.reach):
-            self.require(scope)
+        if not scopes <= self.caller.reach:
+            self.require(min(scopes - self.caller.reach))
 
     def sees(self, customer_id: str | None) -> bool:
         """Whether what belongs to this customer (None: to the business) is there at all for the caller (A41)."""

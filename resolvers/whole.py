@@ -189,7 +189,7 @@ class Whole:
     def _asking(self, ctx: Context, customer_id: str, form: _Form, most_lots: int) -> Ask:
         def ask(dialect: Dialect, now: datetime) -> Question:
             template = form.templates.get(dialect.name) or self._template(form, dialect)
-            return template.filled(shapes.customer_values(customer_id, now, most_lots))
+            return template.filled(shapes.customer_values(customer_id, now, most_lots, template.blanks))
 
         return ask
 

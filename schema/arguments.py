@@ -114,12 +114,11 @@ def check_texts(document: DocumentNode, variables: Mapping[str, Any]) -> None:
         for path, text in _texts(value, []):
             if (problem := _problem(text)) is not None:
                 raise _refused(problem, [*_usage(document, name), *path])
-    _check_literals(document)
+    if document.loc is None or not _is_plain(document.loc.source.body):
+        _check_literals(document)
 
 
 def _check_literals(document: DocumentNode) -> None:
-    if document.loc is not None and _is_plain(document.loc.source.body):
-        return
     for argument, value in _arguments(document):
         for path, part in _parts(value, [argument]):
             if isinstance(part, StringValueNode) and (problem := _problem(part.value)) is not None:

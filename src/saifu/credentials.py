@@ -45,9 +45,9 @@ _TABLES = {sessions.PREFIX: "customer_session", tokens.PREFIX: "checkout_session
 """Where a token is looked for, by how it begins; every other one is an API key."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Credential:
-    """A key or a session that is good at the moment.
+    """A key or a session that is good at the moment; the same object for as long as it is remembered.
 
     Attributes:
         id: of the key or of the session; of a checkout page's link its checkout session.

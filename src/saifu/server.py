@@ -46,7 +46,7 @@ from .gateway.service import Service
 from .gateway.sockets import Sockets
 from .gateway.transport_ws import Manners
 from .gateway.view import View
-from .ids import prefix_of, request_id
+from .ids import request_id
 from .keys import Scope
 from .payments import callback_door
 from .posting import Rules
@@ -322,7 +322,7 @@ def _rates(settings: Settings) -> Rates:
         Rate(per_s, per_s * BURST_S) if per_s else None
         for per_s in (settings.rate_per_key, settings.rate_per_session, settings.rate_per_address)
     )
-    return Rates(lambda id: key if prefix_of(id) == "key" else session, address, monotonic)
+    return Rates(lambda id: key if id.startswith("key_") else session, address, monotonic)
 
 
 def _explorer(settings: Settings) -> Explorer | None:

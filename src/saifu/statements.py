@@ -63,22 +63,28 @@ class Template:
     Args:
         given: values that stay; there may be some among them that the statement does not want.
         blanks: the names of the others.
+
+    Attributes:
+        blanks: those of them that the statement wants.
     """
 
-    __slots__ = ("_blanks", "_prepared", "_values")
+    __slots__ = ("_places", "_prepared", "_values", "blanks")
 
     def __init__(self, prepared: Prepared, given: Mapping[str, Any], blanks: Sequence[str]) -> None:
         known = {**prepared.constants, **dict.fromkeys(blanks), **given}
         self._prepared = prepared
         self._values = [prepared.fit(known[name]) for name in prepared.names]
         places = {name: [i for i, each in enumerate(prepared.names) if each == name] for name in blanks}
-        self._blanks = [(name, found) for name, found in places.items() if found]
+        self._places = [(name, found) for name, found in places.items() if found]
+        self.blanks = frozenset(name for name, _ in self._places)
 
     def filled(self, given: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
         """The statement with all its values, as the driver takes them."""
         fit, values = self._prepared.fit, self._values.copy()
-        for name, places in self._blanks:
-            value = fit(given[name])
+        for name, places in self._places:
+            value = given[name]
+            if type(value) not in _SIMPLE:
+                value = fit(value)
             for place in places:
                 values[place] = value
         return self._prepared, values
@@ -160,6 +166,10 @@ def _instant(value: str | None) -> datetime | None:
 
 def _boolean(value: int | None) -> bool | None:
     return None if value is None else bool(value)
+
+
+_SIMPLE = frozenset({str, int})
+"""Of these a driver of either engine is given what there is."""
 
 
 def _as_it_is(value: Any) -> Any:

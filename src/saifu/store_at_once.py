@@ -87,6 +87,7 @@ class AtOnce:
     def _rows(self, ask: Ask, now: datetime) -> list[Any] | Exception:
         try:
             prepared, values = ask(SQLITE, now)
-            return [prepared.shape(row) for row in self._connection.execute(prepared.sql, values).fetchall()]
+            rows = self._connection.execute(prepared.sql, values).fetchall()
+            return rows if prepared.shape is tuple else [prepared.shape(row) for row in rows]
         except Exception as fault:  # noqa: BLE001 - it is theirs who asked
             return fault

@@ -46,6 +46,7 @@ class Admission:
         self._rates = rates
         self._places = places
         self._crowd = crowd
+        self._most_queries = crowd.queries
         self._under_way: dict[str, int] = {}
         self._in_all = 0
         # Hashes, by Python's own function with the key of this process: no secret is kept, nor could one be made
@@ -111,7 +112,7 @@ class Admission:
         own = self._under_way.get(caller, 0)
         if own >= self._crowd.per_credential:
             raise TooMany(_SOON_S, f"This credential has {own} operations under way, and may not have more.")
-        if self._in_all >= (self._crowd.queries if query else self._crowd.in_all):
+        if self._in_all >= (self._most_queries if query else self._crowd.in_all):
             raise TooMany(_SOON_S, "Too many operations are under way.")
         self._under_way[caller] = own + 1
         self._in_all += 1

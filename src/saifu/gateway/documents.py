@@ -204,7 +204,10 @@ class Documents:
         return cost
 
     def _document(self, request: Request, verbose: bool) -> _Good:
-        name, text = persisted.named(request), request.query
+        text = request.query
+        if text is not None and request.extensions is None:
+            return self._by_text(text, verbose)
+        name = persisted.named(request)
         if text is None:
             return self._by_name(name or "", verbose)
         good = self._by_text(text, verbose)

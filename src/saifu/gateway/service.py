@@ -6,6 +6,7 @@ HTTP and websockets differ in how they carry a request and its answers, and in n
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from graphql import DocumentNode, ExecutionResult, FieldNode, GraphQLError, GraphQLSchema
@@ -106,7 +107,8 @@ class Service:
             return False
 
         def answered(data: bytes | None) -> None:
-            told(None if data is None else _BODY % (data, encoded(self._cost(operation, variables))))
+            price = _price(operation.cost(variables), self._documents.limits.cost)
+            told(None if data is None else _BODY % (data, price))
 
         return self._executor.soon(operation, variables, context, answered)
 
@@ -157,13 +159,8 @@ class Service:
         return Channel() if visibility is None else self._channels.of(operation, variables, visibility)
 
     def _cost(self, operation: Operation, variables: Mapping[str, Any]) -> dict[str, int]:
-        """What an answer says of its price (A61).
-
-        `remaining` is what the same operation could still have asked for: the limit is per operation, and nothing
-        adds up from one request to the next.
-        """
-        requested, limit = operation.cost(variables), self._documents.limits.cost
-        return {"requested": requested, "limit": limit, "remaining": limit - requested}
+        """What an answer says of its price (A61)."""
+        return _told_cost(operation.cost(variables), self._documents.limits.cost)
 
     def _objection(self, operation: Operation, variables: Mapping[str, Any], context: Any) -> Answer | None:
         """What the house has against running the operation with these variables, if anything."""
@@ -201,3 +198,17 @@ class Service:
     ) -> list[dict[str, Any]]:
         told = [self._host.dress(error, document, variables, context).formatted for error in errors]
         return [{**error, "message": bounded(error["message"])} for error in told]
+
+
+def _told_cost(requested: int, limit: int) -> dict[str, int]:
+    """A price as it is told.
+
+    `remaining` is what the same operation could still have asked for: the limit is per operation, and nothing adds up
+    from one request to the next.
+    """
+    return {"requested": requested, "limit": limit, "remaining": limit - requested}
+
+
+@lru_cache(maxsize=1_024)
+def _price(requested: int, limit: int) -> bytes:
+    return encoded(_told_cost(requested, limit))

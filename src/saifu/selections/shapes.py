@@ -338,11 +338,9 @@ def house_values(business_id: str, mode: str) -> dict[str, Any]:
     return {"business_id": business_id, "livemode": mode == "live"}
 
 
-def customer_values(customer_id: str, now: datetime, most_lots: int) -> dict[str, Any]:
-    """What to fill the blanks with."""
-    return {
-        "customer_id": customer_id,
-        "wallet_prefix": wallet_id(customer_id, ""),
-        "now": now,
-        "most_lots": most_lots,
-    }
+def customer_values(
+    customer_id: str, now: datetime, most_lots: int, blanks: frozenset[str]
+) -> dict[str, Any]:
+    """What to fill these blanks with."""
+    values = {"customer_id": customer_id, "now": now, "most_lots": most_lots}
+    return values | {"wallet_prefix": wallet_id(customer_id, "")} if "wallet_prefix" in blanks else values
