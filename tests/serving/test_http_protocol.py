@@ -52,7 +52,7 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(bounds: Bounds, app: Any) -> AsyncIterator[tuple[int, uvicorn.Server]]:
+async def serving(bounds: Bounds, app: Any, idle_s: Any = 5) -> AsyncIterator[tuple[int, uvicorn.Server]]:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
     listener.bind(("127.0.0.1", 0))
@@ -62,6 +62,7 @@ async def serving(bounds: Bounds, app: Any) -> AsyncIterator[tuple[int, uvicorn.
         lifespan="off",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=idle_s,
         timeout_graceful_shutdown=PATIENCE_S,
     )
     server = _Quiet(config)
@@ -233,6 +234,19 @@ async def test_a_peer_that_reads_slowly_but_surely_is_not():
                 read += len(piece)
                 await asyncio.sleep(0.002)
         assert read > len(SOME)
+
+
+async def test_a_connection_that_is_idle_for_so_long_is_closed_and_one_in_use_is_not():
+    async with serving(Bounds(), App(), idle_s=0.3) as (port, _), peer(port) as client:
+        began = asyncio.get_running_loop().time()
+        for _ in range(6):
+            await client.say(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            assert status(await client.answer()) == 200
+            last = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.1)
+        assert last - began > 0.4
+        assert await client.rest() == b""
+        assert asyncio.get_running_loop().time() - last > 0.2
 
 
 async def test_a_stream_is_told_when_the_server_stops_and_ends_in_its_own_words():

@@ -149,6 +149,18 @@ async def test_a_wrong_argument_is_the_field_s_error_as_ever() -> None:
     assert (house.asked, house.resolved) == ([], 1)
 
 
+async def test_the_house_is_given_the_arguments_of_each_request() -> None:
+    house = House()
+    schema = house.schema()
+    executor = Executor(schema)
+    document = "query ($id: ID!, $from: Int! = 3) { book(id: $id) { pages(from: $from) again: pages } }"
+    operation = Documents(schema).operation(Request(document), verbose=True)
+    for variables in ({"id": "1", "from": 7}, {"id": "2"}, {"id": "3", "from": 8}, {"id": 4, "from": 9}):
+        await executor.execute(operation, variables, "context")
+    given = [[values[0]["id"], values[1]["from"], values[2]["from"]] for _, values in house.asked]
+    assert given == [["1", 7, 1], ["2", 3, 1], ["3", 8, 1], ["4", 9, 1]]
+
+
 def test_what_was_written_already_is_passed_on_byte_for_byte() -> None:
     assert encoded({"data": Written(b'{ "a":1.50 }')}) == b'{"data":{ "a":1.50 }}'
 
