@@ -72,8 +72,8 @@ def request_id() -> str:
     now_ms = time.time_ns() // 1_000_000
     if now_ms != _time[0]:
         _time = (now_ms, "req_" + "".join([_PAIRS[now_ms >> shift & 1023] for shift in _TIME_SHIFTS]))
-    letters = random.randbytes(_RANDOM_LETTERS).translate(_LETTERS)  # noqa: S311 - unique is all it has to be
-    return _time[1] + letters.decode()
+    number = random.getrandbits(8 * _RANDOM_LETTERS)  # unique is all it has to be
+    return _time[1] + number.to_bytes(_RANDOM_LETTERS).translate(_LETTERS).decode()
 
 
 def prefix_of(object_id: str) -> str:

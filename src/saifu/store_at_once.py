@@ -31,6 +31,7 @@ class AtOnce:
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
+        self._cursor = connection.cursor()
         self._clock = clock
         self._asked: list[tuple[Ask, Told]] = []
 
@@ -87,7 +88,7 @@ class AtOnce:
     def _rows(self, ask: Ask, now: datetime) -> list[Any] | Exception:
         try:
             prepared, values = ask(SQLITE, now)
-            rows = self._connection.execute(prepared.sql, values).fetchall()
+            rows = self._cursor.execute(prepared.sql, values).fetchall()
             return rows if prepared.shape is tuple else [prepared.shape(row) for row in rows]
         except Exception as fault:  # noqa: BLE001 - it is theirs who asked
             return fault

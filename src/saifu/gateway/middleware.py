@@ -60,8 +60,8 @@ class Requests:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        given = next((value for name, value in scope["headers"] if name == _REQUEST_ID), None)
-        await self.around(self.id_of(given), self._app)(scope, receive, send)
+        request_id = self.id_of(dict(scope["headers"]).get(_REQUEST_ID))
+        await self.around(request_id, self._app)(scope, receive, send)
 
     def id_of(self, given: bytes | None) -> str:
         """The id of a request: the one it came with, if that is one, or else a new one."""
