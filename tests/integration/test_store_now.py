@@ -123,6 +123,29 @@ async def test_what_is_asked_together_is_answered_together_and_each_by_itself(st
             assert isinstance(answer, sqlite3.ProgrammingError)
 
 
+async def test_who_wants_no_task_is_told_where_that_is_possible(store: Store) -> None:
+    customer = await store.write(a_customer)
+    told: list[Any] = []
+    taken = store.read_soon(asking(CUSTOMER, customer_id=customer.id), told.append)
+    assert told == []
+    await store.read_now(asking(CUSTOMER, customer_id=customer.id))
+    assert [found.id for (found,) in told] == ([customer.id] if taken else [])
+    assert taken is isinstance(store, SqliteStore)
+
+
+@pytest.mark.sqlite_only
+async def test_who_cannot_take_an_answer_harms_no_other(store: SqliteStore) -> None:
+    customer = await store.write(a_customer)
+    ask = asking(CUSTOMER, customer_id=customer.id)
+
+    def fails(_answer: Any) -> None:
+        raise RuntimeError("not now")
+
+    store.read_soon(ask, fails)
+    (found,) = await store.read_now(ask)
+    assert found.id == customer.id
+
+
 @pytest.mark.sqlite_only
 async def test_whoever_asks_after_a_write_finds_it_whatever_was_asked_before(store: SqliteStore) -> None:
     """A33: no snapshot outlives the turn of the loop in which it was taken."""
