@@ -223,8 +223,6 @@ async def test_an_unanswered_dispute_is_lost_at_its_deadline_to_the_second(
     await run_jobs(store, flow)
     assert (await _stored(store, dispute)).status == "dispute_expired"
     assert await balance(store, payment.customer_id) == 0
-    late = await reported(flow, fake, a_report(payment, outcome="cancelled"))
-    assert late.status == "dispute_expired"
 
 
 async def _stored(store: Store, dispute: Dispute) -> Dispute:
@@ -238,17 +236,41 @@ async def test_a_bank_that_says_until_when_is_believed(store: Store, flow: Dispu
 
 
 async def test_an_accepted_dispute_is_final(store: Store, flow: DisputeFlow, fake: Fake) -> None:
-    """PM52, PM58: the money stays out, whatever is said later."""
+    """PM52: the money stays out, whatever is said of this stage later."""
     payment = await store.write(topped_up)
     dispute = await reported(flow, fake, a_report(payment))
     assert (await accepted(flow, dispute)).status == "dispute_accepted"
     assert fake.told == [(dispute.processor_ref, "accepted")]
-    for later in (a_report(payment, outcome="won"), a_report(payment, stage="pre_arbitration")):
-        assert (await reported(flow, fake, later)).status == "dispute_accepted"
+    assert (await reported(flow, fake, a_report(payment, outcome="won"))).status == "dispute_accepted"
     with pytest.raises(TransitionNotAllowed) as no:
         await accepted(flow, dispute)
     assert (no.value.from_state, no.value.to_state) == ("dispute_accepted", "dispute_accepted")
     assert await balance(store, payment.customer_id) == 0
+
+
+async def test_an_inquiry_that_was_accepted_may_become_a_dispute_all_the_same(
+    store: Store, flow: DisputeFlow, fake: Fake
+) -> None:
+    """PM58, PM49: its money is out then, whatever was said of the inquiry, and is not refunded as well."""
+    payment = await store.write(topped_up)
+    await accepted(flow, await reported(flow, fake, a_report(payment, stage="pre_dispute")))
+    raised = await reported(flow, fake, a_report(payment))
+    assert (raised.stage, raised.status, raised.wallet_minor) == ("dispute", "dispute_opened", 6_000)
+    assert (await no_to(refund_flow(store, fake), NewRefund(payment.id))).code is ErrorCode.PAYMENT_DISPUTED
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("cancelled", "dispute_cancelled"), ("won", "dispute_won")])
+async def test_what_the_bank_gives_back_after_our_deadline_is_back(
+    store: Store, flow: DisputeFlow, fake: Fake, clock: ManualClock, outcome: str, status: str
+) -> None:
+    """PM53-PM55, W67: that nobody has answered in time is our clock's word, and the money is the bank's."""
+    payment = await store.write(topped_up)
+    await reported(flow, fake, a_report(payment))
+    clock.advance(timedelta(days=5))
+    await run_jobs(store, flow)
+    late = await reported(flow, fake, a_report(payment, outcome=outcome))
+    assert (late.status, await balance(store, payment.customer_id)) == (status, 6_000)
+    assert await told(store, late) == ["dispute.opened", "dispute.expired", f"dispute.{outcome}"]
 
 
 async def test_evidence_is_submitted_once_in_each_stage(store: Store, flow: DisputeFlow, fake: Fake) -> None:

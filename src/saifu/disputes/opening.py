@@ -75,9 +75,8 @@ def _opened(tx: Tx, held: Held, processor: str, report: DisputeReport, rules: Ru
 
 
 def _risen(tx: Tx, held: Held, dispute: Dispute, report: DisputeReport, rules: Rules) -> Dispute:
-    stage, status = DisputeStage(dispute.stage), DisputeStatus(dispute.status)
     to = DisputeStage(report.stage)
-    if not rises(stage, status, to):
+    if not rises(DisputeStage(dispute.stage), to):
         return dispute
     changes: Mapping[str, Any] = {
         "respond_by": report.respond_by or tx.now + ANSWER_WITHIN,

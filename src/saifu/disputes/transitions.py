@@ -50,7 +50,8 @@ WAYS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = MappingProxyType(
             }
         ),
         DisputeStatus.DISPUTE_ACCEPTED: frozenset(),
-        DisputeStatus.DISPUTE_EXPIRED: frozenset(),
+        # Our clock has said so, and not the bank: where it gives the money back after all, it is back (PM54, PM55).
+        DisputeStatus.DISPUTE_EXPIRED: frozenset({DisputeStatus.DISPUTE_CANCELLED, DisputeStatus.DISPUTE_WON}),
         DisputeStatus.DISPUTE_CANCELLED: frozenset(),
         DisputeStatus.DISPUTE_WON: frozenset(),
         DisputeStatus.DISPUTE_LOST: frozenset(),
@@ -87,14 +88,17 @@ def way_to(status: DisputeStatus, end: DisputeStatus) -> tuple[DisputeStatus, ..
     return (_CHALLENGED, end) if may(status, _CHALLENGED) and may(_CHALLENGED, end) else ()
 
 
-def rises(stage: DisputeStage, status: DisputeStatus, to: DisputeStage) -> bool:
-    """Whether a report of another stage is an escalation (PM58). What was accepted stays accepted (PM52)."""
-    return _STAGES.index(to) > _STAGES.index(stage) and status is not DisputeStatus.DISPUTE_ACCEPTED
+def rises(stage: DisputeStage, to: DisputeStage) -> bool:
+    """Whether a report of another stage is an escalation, however the stage before it has ended (PM58).
+
+    Also an inquiry that was accepted may become a dispute: then the money is out, and must not be refunded as well.
+    """
+    return _STAGES.index(to) > _STAGES.index(stage)
 
 
 def is_open(status: DisputeStatus) -> bool:
     """Whether there is still something to decide."""
-    return bool(WAYS[status])
+    return status in (DisputeStatus.DISPUTE_OPENED, DisputeStatus.DISPUTE_CHALLENGED)
 
 
 def money_is_out(stage: DisputeStage, status: DisputeStatus) -> bool:
