@@ -16,12 +16,11 @@ import uvicorn
 import uvloop
 
 from . import cli_database as database
-from . import keys, logs
+from . import flows, keys, logs
 from .cli_output import Failure, err, out, progress, say
 from .clock import ManualClock
 from .demo import Figures, fill, is_fresh
 from .money import exponent
-from .posting import Rules
 from .settings import Settings
 from .store import Tx
 
@@ -233,13 +232,14 @@ async def _filled(settings: Settings) -> bool:
             return False
         with progress() as bar:
             task = bar.add_task("Five months of a demo business", total=None)
-            told = await fill(
-                store,
-                clock,
-                Rules.of(settings),
-                ends_at=clock.now(),
-                told=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+            async with flows.opened(settings, store) as house:
+                told = await fill(
+                    store,
+                    clock,
+                    house,
+                    ends_at=clock.now(),
+                    told=lambda done, total: bar.update(task, completed=done, total=total),
+                )
     say(_summary(told))
     return True
 

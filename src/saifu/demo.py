@@ -2,14 +2,12 @@
 
 Every figure is the same on every run: what happens is planned from fixed seeds before anything is written, and
 the clock stands at each happening's own instant while it is. Ids differ, and so do days, which count back from
-the end that the caller names.
+the end that the caller names. Cards are charged at the simulator; no other processor ever hears of it.
 """
 
-import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import partial
 
 from sqlalchemy import func
@@ -17,71 +15,33 @@ from sqlmodel import col, select
 
 from . import customers, wallets
 from .clock import ManualClock
-from .demo_people import BLOCKED, DELETED, EMAIL_DOMAIN, PEOPLE, Person
-from .money import exponent
+from .demo_people import EMAIL_DOMAIN
+from .demo_plan import (
+    BONUS_LASTS_DAYS,
+    DAYS,
+    GIFT_LASTS_DAYS,
+    LOYALTY_LASTS_DAYS,
+    Happening,
+    Kind,
+    minor,
+    planned,
+)
+from .flows import Flows
+from .payments.machine import PaymentStatus
+from .payments.orders import PaymentOrder
+from .processors.installed import SIMULATOR
+from .refunds.begin import NewRefund
+from .sources.given import Given
 from .statements import total
-from .store import Store, Tx
+from .store import Origin, Store, Tx
 from .tables import Customer, Event, LedgerEntry, Wallet
 from .wallets import ManualEntry, Rules
-
-DAYS = 150
-JOIN_EVERY_DAYS = 3
-BONUS_LASTS_DAYS = 30
-LOYALTY_LASTS_DAYS = 60
-GIFT_LASTS_DAYS = 14
-GIFT_ON_DAY = DAYS - 9
-QUIET_DAYS = 35
-SHOP = (
-    ("Sencha, 100 g", 12_50),
-    ("コーヒー豆 200g ☕", 9_80),
-    ("Notebook, dotted", 7_00),
-    ("मसाला चाय", 4_50),
-    ("Teapot, cast iron", 48_00),
-    ("Filterpapier, 100 Stück", 3_90),
-    ("茶碗 (一点もの)", 65_00),
-    ("Express delivery", 6_00),
-    ("Monthly tasting box", 24_00),
-)
-DEPOSITS = (25_00, 50_00, 50_00, 100_00, 200_00)
-THRESHOLD = 10_00
-# What a price in dollars is multiplied with where a dollar is a small coin.
-LEVELS: Mapping[str, int] = {"INR": 80, "JPY": 150, "KRW": 1_300, "THB": 35, "VND": 25_000, "IDR": 16_000}
 
 _COUNTS = tuple(select(func.count()).select_from(model) for model in (Customer, LedgerEntry, Event))
 _HELD = select(col(Wallet.currency), total(col(Wallet.balance_minor))).group_by(col(Wallet.currency))
 _ANYBODY = select(col(Customer.id)).limit(1)
 
 Told = Callable[[int, int], None]
-
-
-class Kind(StrEnum):
-    """What can happen to a customer of the demo."""
-
-    JOIN = "join"
-    WELCOME = "welcome"
-    THRESHOLD = "threshold"
-    DEPOSIT = "deposit"
-    LOYALTY = "loyalty"
-    GIFT = "gift"
-    ORDER = "order"
-    REFUND = "refund"
-    MOVE = "move"
-    BLOCK = "block"
-    DELETE = "delete"
-    NIGHT = "night"
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """One thing that happens, `after` the beginning; `cents` is a price in US cents, before `LEVELS`."""
-
-    after: timedelta
-    kind: Kind
-    person: Person = PEOPLE[0]
-    currency: str = ""
-    cents: int = 0
-    key: str = ""
-    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +58,12 @@ class Figures:
 class _Ledger:
     """What the story must remember while it is told: who is who, and which orders went through."""
 
+    store: Store
     rules: Rules
     ids: dict[str, str] = field(default_factory=dict)
     paid: dict[str, int] = field(default_factory=dict)
+    sold: dict[str, str] = field(default_factory=dict)
+    has_charged: bool = False
 
 
 def is_fresh(tx: Tx) -> bool:
@@ -109,21 +72,31 @@ def is_fresh(tx: Tx) -> bool:
 
 
 async def fill(
-    store: Store, clock: ManualClock, rules: Rules, ends_at: datetime, told: Told = lambda done, total: None
+    store: Store,
+    clock: ManualClock,
+    house: Flows,
+    ends_at: datetime,
+    told: Told = lambda done, total: None,
 ) -> Figures:
     """Fill a fresh database with the demo business.
 
     Args:
         store: open with `clock`, which is moved from `DAYS` before `ends_at` up to it.
-        rules: as the gateway would use them; the first two currencies get money.
+        house: around that store; the first two of its currencies get money, and cards where it charges the simulator.
         told: called after each happening with how many are done, and of how many.
     """
     begins_at = ends_at - timedelta(days=DAYS)
-    ledger = _Ledger(rules)
+    rules = house.rules.wallet
+    ledger, takes_cards = _Ledger(store, rules), house.processors.chosen_name == SIMULATOR
+    if house.simulator is not None:
+        await house.simulator.start()
     story = planned(rules.currencies)
     for done, happening in enumerate(story, 1):
         clock.move_to(begins_at + happening.after)
-        await store.write(partial(_happen, happening, ledger))
+        if happening.kind in _HAPPENS:
+            await store.write(partial(_happen, happening, ledger))
+        if happening.kind in _OUTSIDE and takes_cards:
+            await _OUTSIDE[happening.kind](house, ledger, happening)
         told(done, len(story))
     clock.move_to(ends_at)
     return await store.read(lambda tx: figures(tx, rules.currencies))
@@ -138,68 +111,6 @@ def figures(tx: Tx, currencies: tuple[str, ...]) -> Figures:
     people, entries, happened = (tx.all(count)[0] for count in _COUNTS)
     held = dict(tx.all(_HELD))
     return Figures(people, entries, happened, {code: held.get(code, 0) for code in currencies})
-
-
-def planned(currencies: tuple[str, ...]) -> list[Happening]:
-    """All that will happen, in order of time; the same for the same currencies, and nothing of it random."""
-    nights = (Happening(timedelta(days=day), Kind.NIGHT) for day in range(1, DAYS))
-    lives = (each for number, person in enumerate(PEOPLE) for each in _life(number, person, currencies))
-    return sorted((*nights, *lives), key=lambda happening: happening.after)
-
-
-def _life(number: int, person: Person, currencies: tuple[str, ...]) -> Iterator[Happening]:
-    chance = random.Random(f"saifu demo {person.mailbox}")  # noqa: S311 - a story, not a secret
-    home = person.home if person.home in currencies else currencies[0]
-    start = timedelta(days=number * JOIN_EVERY_DAYS, minutes=chance.randrange(420, 1_260))
-    yield Happening(start, Kind.JOIN, person)
-    if number % 4 == 0:
-        yield Happening(start + timedelta(minutes=2), Kind.THRESHOLD, person, home, THRESHOLD)
-    if number % 7:
-        yield Happening(start + timedelta(minutes=3), Kind.WELCOME, person, home, 5_00)
-    yield from _money(number, person, home, start, chance)
-    if number % 6 == 0 and len(currencies) > 1:
-        other = next(code for code in currencies if code != home)
-        yield Happening(
-            start + timedelta(days=5), Kind.DEPOSIT, person, other, 30_00, f"deposit_{person.mailbox}_travel"
-        )
-    if number % 3 == 0:
-        yield Happening(timedelta(days=GIFT_ON_DAY, minutes=number), Kind.GIFT, person, home, 10_00)
-    yield from _endings(person)
-
-
-def _money(
-    number: int, person: Person, home: str, start: timedelta, chance: random.Random
-) -> Iterator[Happening]:
-    at = start + timedelta(minutes=9)
-    yield Happening(
-        at, Kind.DEPOSIT, person, home, chance.choice(DEPOSITS), f"deposit_{person.mailbox}_first"
-    )
-    if number % 5 == 1:
-        # Those who come back late have lost their bonus by then.
-        at += timedelta(days=QUIET_DAYS)
-    for order in range(1, 100):
-        at += timedelta(days=chance.randint(2, 11), minutes=chance.randrange(-300, 300))
-        if at >= timedelta(days=DAYS - 1):
-            return
-        text, cents = chance.choice(SHOP)
-        key = f"order_{number:02}{order:02}"
-        if chance.random() < 0.3:  # noqa: PLR2004 - about every third order is paid for by a new deposit
-            deposit = chance.choice(DEPOSITS)
-            yield Happening(at - timedelta(minutes=8), Kind.DEPOSIT, person, home, deposit, f"deposit_{key}")
-        yield Happening(at, Kind.ORDER, person, home, cents, key, text)
-        if chance.random() < 0.08:  # noqa: PLR2004 - and one in twelve comes back
-            yield Happening(at + timedelta(hours=20), Kind.REFUND, person, home, cents, key, text)
-        if order % 8 == 0:
-            yield Happening(at + timedelta(minutes=1), Kind.LOYALTY, person, home, 2_00, f"loyalty_{key}")
-
-
-def _endings(person: Person) -> Iterator[Happening]:
-    if person.mailbox == BLOCKED:
-        yield Happening(timedelta(days=DAYS - 6), Kind.BLOCK, person)
-    if person.mailbox == DELETED:
-        yield Happening(timedelta(days=DAYS - 12), Kind.DELETE, person)
-    if person is PEOPLE[3]:
-        yield Happening(timedelta(days=DAYS - 30), Kind.MOVE, person)
 
 
 def _join(tx: Tx, ledger: _Ledger, now: Happening) -> None:
@@ -263,6 +174,43 @@ def _threshold(tx: Tx, ledger: _Ledger, now: Happening) -> None:
     )
 
 
+async def _card(house: Flows, ledger: _Ledger, now: Happening) -> None:
+    customer_id = ledger.ids[now.person.mailbox]
+    await house.sources.attach(customer_id, Given.of(now.text), f"card_{now.person.mailbox}", Origin())
+
+
+async def _sale(house: Flows, ledger: _Ledger, now: Happening) -> None:
+    """Charge a card; one that is declined has bought nothing."""
+    order = PaymentOrder(
+        currency=now.currency,
+        customer_id=ledger.ids[now.person.mailbox],
+        amount_minor=minor(now.cents, now.currency),
+        description=now.text,
+        metadata={"order": now.key},
+        idempotency_key=now.key,
+    )
+    payment = (await house.payments.create(order, Origin())).payment
+    ledger.has_charged = True
+    if payment.status == PaymentStatus.SUCCEEDED:
+        ledger.sold[now.key] = payment.id
+
+
+async def _return(house: Flows, ledger: _Ledger, now: Happening) -> None:
+    if now.key in ledger.sold:
+        new = NewRefund(ledger.sold[now.key], reason=now.text, idempotency_key=f"return_{now.key}")
+        await house.refunds.create(new, Origin())
+
+
+async def _news(house: Flows, ledger: _Ledger, now: Happening) -> None:  # noqa: ARG001
+    """What the bank has to tell of a day on which it was charged, such as a dispute, and what ran out since."""
+    if not ledger.has_charged:
+        return
+    ledger.has_charged = False
+    for job in house.jobs():
+        await job.run(ledger.store)
+    await house.callbacks.close()
+
+
 def _move(tx: Tx, ledger: _Ledger, now: Happening) -> None:
     change = customers.CustomerChange(billing_address={"country": "AT", "city": "Wien"})
     customers.update(tx, ledger.ids[now.person.mailbox], change)
@@ -312,12 +260,6 @@ def _alive(tx: Tx, ledger: _Ledger, now: Happening) -> bool:
     return customer.anonymised_at is None and customer.blocked_at is None
 
 
-def minor(cents: int, currency: str) -> int:
-    """A price in US cents as one in a currency: whole minor units, at that currency's level of prices."""
-    scale = int(10 ** exponent(currency))
-    return max(1, cents * LEVELS.get(currency, 1) * scale // 100)
-
-
 _HAPPENS: Mapping[Kind, Callable[[Tx, _Ledger, Happening], None]] = {
     Kind.JOIN: _join,
     Kind.WELCOME: _welcome,
@@ -332,4 +274,10 @@ _HAPPENS: Mapping[Kind, Callable[[Tx, _Ledger, Happening], None]] = {
     Kind.DELETE: _delete,
     Kind.NIGHT: _night,
 }
-assert _HAPPENS.keys() == set(Kind)
+_OUTSIDE: Mapping[Kind, Callable[[Flows, _Ledger, Happening], Awaitable[None]]] = {
+    Kind.CARD: _card,
+    Kind.SALE: _sale,
+    Kind.RETURN: _return,
+    Kind.NIGHT: _news,
+}
+assert _HAPPENS.keys() | _OUTSIDE.keys() == set(Kind)
