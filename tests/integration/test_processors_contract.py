@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,11 @@ async def test_a_reference_is_charged_once_when_it_is_sent_at_the_same_moment(wo
 async def test_another_reference_is_another_charge(world: World) -> None:
     ref = await world.instrument(world.good)
     kept = await world.processor.attach(ref, CUSTOMER, "attach_1")
-    of_customer = {"customer_id": CUSTOMER.id, "customer_ref": kept.customer_ref, "is_attached": True}
+    of_customer: dict[str, Any] = {
+        "customer_id": CUSTOMER.id,
+        "customer_ref": kept.customer_ref,
+        "is_attached": True,
+    }
     one = await world.processor.charge(a_charge(ref, "pay_1", **of_customer))
     two = await world.processor.charge(a_charge(ref, "pay_2", **of_customer))
     assert one.processor_ref != two.processor_ref
@@ -131,7 +136,11 @@ async def test_what_is_attached_can_be_charged_again_and_again(world: World) -> 
     """SR8."""
     ref = await world.instrument(world.good)
     kept = await world.processor.attach(ref, CUSTOMER, "attach_1")
-    of_customer = {"customer_id": CUSTOMER.id, "customer_ref": kept.customer_ref, "is_attached": True}
+    of_customer: dict[str, Any] = {
+        "customer_id": CUSTOMER.id,
+        "customer_ref": kept.customer_ref,
+        "is_attached": True,
+    }
     for reference in ("pay_1", "pay_2"):
         answer = await world.processor.charge(a_charge(ref, reference, **of_customer))
         assert answer.state is ChargeState.SUCCEEDED
