@@ -32,6 +32,6 @@ def pending(tx: Tx, keys: Sequence[WalletKey]) -> Mapping[WalletKey, int]:
     customers = sorted({customer for customer, _ in keys})
     currencies = sorted({currency for _, currency in keys})
     for customer, currency, amount_minor in tx.all(_PENDING, customers=customers, currencies=currencies):
-        if (customer, currency) in found:
+        if customer is not None and (customer, currency) in found:
             found[customer, currency] = amount_minor
     return found
