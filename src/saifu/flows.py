@@ -64,6 +64,7 @@ class Flows:
     async def close(self) -> None:
         await self.callbacks.close()
         await self.payments.close()
+        await self.sources.close()
         await self.refunds.close()
         await self.disputes.close()
         await self.processors.close()

@@ -15,7 +15,7 @@ from saifu.payments.rules import PaymentRules
 from saifu.refusals import Declined, ErrorCode, Refusal
 from saifu.sources import attaching
 from saifu.sources.asked import NewSource
-from saifu.sources.flow import SourceFlow, whole
+from saifu.sources.flow import SourceFlow
 from saifu.sources.given import Given
 from saifu.sources.proving import Proven
 from saifu.store import Actor, ActorType, Origin, Store, Tx
@@ -50,7 +50,7 @@ class CheckoutFlow:
             attempts.Repeated: a double click, or a payment is under way.
             Refusal: what `attempts.start` and the processor say.
         """
-        await whole(self._pay(session, choice, token, return_url))
+        await self.sources.undisturbed.run(self._pay(session, choice, token, return_url))
 
     async def authorise(self, session: CheckoutSession, choice: Choice, token: str) -> None:
         """Attach the card behind a token to the session's customer, and charge nothing (W53).
@@ -59,7 +59,7 @@ class CheckoutFlow:
             Declined: the bank does not let the card be kept.
             attempts.Repeated, Refusal: as `pay`.
         """
-        await whole(self._authorise(session, choice, token))
+        await self.sources.undisturbed.run(self._authorise(session, choice, token))
 
     async def authorise_account(self, session: CheckoutSession, choice: Choice, account: NewSource) -> None:
         """Make a source of an account and its mandate, and attach it to the session's customer.
@@ -68,7 +68,7 @@ class CheckoutFlow:
             Declined: the bank does not let the account be kept.
             attempts.Repeated, Refusal: as `pay`.
         """
-        await whole(self._authorise_account(session, choice, account))
+        await self.sources.undisturbed.run(self._authorise_account(session, choice, account))
 
     async def give_up(self, session: CheckoutSession) -> None:
         """Cancel a payment that waits for its customer, who wants to pay otherwise; any other is left alone.

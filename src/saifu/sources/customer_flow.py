@@ -12,7 +12,7 @@ from saifu.store import Origin, Tx
 from saifu.tables import Customer, Source
 
 from . import attaching, rows, velocity
-from .flow import SourceFlow, whole
+from .flow import SourceFlow
 from .given import Given, reference
 from .proving import Proven
 from .switching import Adoption, Replacement, source_identity
@@ -33,7 +33,7 @@ class CustomerFlow:
             Declined: the check of the instrument failed (SR35).
             Refusal: what `customers.create`, `attaching.refuse` and the processor say.
         """
-        return await whole(self._create(new, given, key, origin))
+        return await self.sources.undisturbed.run(self._create(new, given, key, origin))
 
     async def update(
         self, customer_id: str, change: CustomerChange, given: Given, key: str | None, origin: Origin
@@ -44,7 +44,7 @@ class CustomerFlow:
             Declined: the check of the instrument failed (SR35).
             Refusal: what `customers.update`, `attaching.refuse` and the processor say.
         """
-        return await whole(self._update(customer_id, change, given, key, origin))
+        return await self.sources.undisturbed.run(self._update(customer_id, change, given, key, origin))
 
     async def _create(
         self, new: NewCustomer, given: Given, key: str | None, origin: Origin

@@ -4,12 +4,10 @@ What was true before the processor was asked is looked at again afterwards, unde
 in between changes nothing: what has begun ends.
 """
 
-import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from saifu import audit, idempotency, locks
 from saifu.idempotency import Outcome, once
@@ -19,8 +17,9 @@ from saifu.payments.rules import PaymentRules
 from saifu.processors.contract import CustomerAt, Instrument, OutcomeUnknown, Pending, Processor, SourceOrder
 from saifu.processors.registry import Processors
 from saifu.refusals import Refusal
-from saifu.store import Origin, Store, Tx, Work, settled
+from saifu.store import Origin, Store, Tx, Work
 from saifu.tables import Source
+from saifu.tasks import Undisturbed
 
 from . import attaching, changing, completing, creating, defaults, rows, upkeep, velocity
 from .asked import NewSource, checked
@@ -39,6 +38,7 @@ class SourceFlow:
     store: Store
     processors: Processors
     rules: PaymentRules
+    undisturbed: Undisturbed = field(default_factory=Undisturbed)
 
     @property
     def prover(self) -> Prover:
@@ -51,7 +51,7 @@ class SourceFlow:
             Refusal: what `asked.checked` and the processor say; SERVICE_UNAVAILABLE, it did not answer.
             IdempotencyKeyReused: the key belongs to another request.
         """
-        return await whole(self._create(new, key, origin))
+        return await self.undisturbed.run(self._create(new, key, origin))
 
     async def attach(
         self,
@@ -73,7 +73,7 @@ class SourceFlow:
             Refusal: what `attaching.refuse` and the processor say; TOO_MANY_REQUESTS (SR98).
             IdempotencyKeyReused: the key belongs to another request.
         """
-        return await whole(
+        return await self.undisturbed.run(
             self._attach(customer_id, given, key, origin, Wish(reject_duplicates, make_default))
         )
 
@@ -85,7 +85,7 @@ class SourceFlow:
         Raises:
             Refusal: NOT_FOUND, SOURCE_NOT_ATTACHED.
         """
-        return await whole(self._detach(customer_id, source_id, key, origin))
+        return await self.undisturbed.run(self._detach(customer_id, source_id, key, origin))
 
     async def verify(self, source_id: str, code: str, key: str | None, origin: Origin) -> Outcome[Source]:
         """Try the code of a source that waits for one (SR26).
@@ -93,7 +93,11 @@ class SourceFlow:
         Raises:
             Refusal: NOT_FOUND, SOURCE_STATE_CONFLICT; INVALID_REQUEST_PARAMETERS, it is wrong.
         """
-        return await whole(self._verify(source_id, code, key, origin))
+        return await self.undisturbed.run(self._verify(source_id, code, key, origin))
+
+    async def close(self) -> None:
+        """Let what is under way finish."""
+        await self.undisturbed.close()
 
     async def refresh(self, processor: str, processor_ref: str) -> bool:
         """Ask a processor how a source stands, and apply what it says; what a callback is followed by.
@@ -271,11 +275,6 @@ class SourceFlow:
             return Outcome(rows.locked(tx, done.object_id), done.replayed)
 
         return await self.store.write(verified, origin)
-
-
-async def whole(work: Coroutine[Any, Any, T]) -> T:
-    """Do what has begun to its end, also when whoever waits for it goes away."""
-    return await settled(asyncio.ensure_future(work))
 
 
 @dataclass(frozen=True, slots=True)
