@@ -202,17 +202,4 @@ def _order(session: CheckoutSession, customer: Customer, choice: Choice, return_
 def _lines(session: CheckoutSession) -> list[Line]:
     if session.purpose == Purpose.TOP_UP:
         return [Line(TOP_UP_LINE, session.total_minor)]
-    return [
-        Line(
-            name=line["name"],
-            amount_minor=line["amount"],
-            tax_minor=line["tax"],
-            quantity=line["quantity"],
-            unit_minor=line["unit_amount"],
-            description=line["description"],
-            id=line["id"],
-            tax_rate_bps=line.get("tax_rate_bps"),
-            tax_inclusive=bool(line.get("tax_inclusive")),
-        )
-        for line in rows.lines(session)
-    ]
+    return [Line.kept(line) for line in rows.lines(session)]

@@ -36,6 +36,21 @@ class Line:
     tax_rate_bps: int | None = None
     tax_inclusive: bool = False
 
+    @classmethod
+    def kept(cls, line: Mapping[str, Any]) -> "Line":
+        """A line as it was written down."""
+        return cls(
+            name=line["name"],
+            amount_minor=line["amount"],
+            tax_minor=line["tax"],
+            quantity=line["quantity"],
+            unit_minor=line["unit_amount"],
+            description=line["description"],
+            id=line["id"],
+            tax_rate_bps=line.get("tax_rate_bps"),
+            tax_inclusive=bool(line.get("tax_inclusive")),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:

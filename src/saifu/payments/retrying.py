@@ -1,6 +1,6 @@
 """Trying again: a new payment for what an earlier one did not pay (PM19b, W50)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -59,16 +59,5 @@ def order_of(tx: Tx, retry: Retry) -> PaymentOrder:
 
 
 def _lines(payment: Payment) -> list[Line]:
-    return [
-        Line(
-            name=line["name"],
-            amount_minor=line["amount"],
-            tax_minor=line["tax"],
-            quantity=line["quantity"],
-            unit_minor=line["unit_amount"],
-            description=line["description"],
-            tax_rate_bps=line.get("tax_rate_bps"),
-            tax_inclusive=bool(line.get("tax_inclusive")),
-        )
-        for line in rows.lines(payment)
-    ]
+    """The same lines, which get ids of their own."""
+    return [replace(Line.kept(line), id=None) for line in rows.lines(payment)]
