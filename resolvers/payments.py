@@ -37,7 +37,7 @@ def listed(
 ) -> Listed[Payment]:
     """The payments of the business, or of one customer; a session sees its own customer's."""
     owner = ctx.narrowed(customer_id)
-    hidden = customer_id is not None and not ctx.sees(customer_id)
+    hidden = (customer_id is not None and not ctx.sees(customer_id)) or _is_internal(ctx, filters)
     narrow = {} if owner is None else {"customer_id": owner}
     return Listed(rows.LISTING, order, {**filters, **narrow}, owner=owner or "", nothing=hidden)
 
@@ -49,7 +49,13 @@ def of_customer(ctx: Context, customer_id: str, order: Order, filters: Mapping[s
         AccessDenied: the caller may see customers, and not payments.
     """
     ctx.require(Scope.PAYMENTS_READ)
-    return Listed(rows.LISTING, order, dict(filters), parent=customer_id, owner=customer_id)
+    hidden = _is_internal(ctx, filters)
+    return Listed(rows.LISTING, order, dict(filters), parent=customer_id, owner=customer_id, nothing=hidden)
+
+
+def _is_internal(ctx: Context, filters: Mapping[str, Any]) -> bool:
+    """Whether it asks for what a session is not shown: that people are looking at a payment."""
+    return ctx.caller.is_session and "needs_review" in filters
 
 
 async def attempts_of(ctx: Context, payment_id: str) -> list[PaymentAttempt]:

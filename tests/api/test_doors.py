@@ -1,13 +1,19 @@
 """Doors without a credential: cards, pages, documents and callbacks, in a flood and guessed at (SR98, S13, S18)."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlmodel import select
 
+from saifu.clock import ManualClock
+from saifu.processors.simulator.callbacks import SIGNATURE, SignedCallback, take
+from saifu.processors.simulator.house import House
 from saifu.settings import Settings
-from saifu.store import Store
+from saifu.store import Store, Tx
+from saifu.tables import SimulatorHouse
 from tests.api.mutations import a_new_customer, done
 from tests.api.test_http_limits import AT_ONCE, over_network
 from tests.client import Api
@@ -18,8 +24,9 @@ CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2034", "cv
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return settings.model_copy(update={"rate_per_address": 1})
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    unlimited = request.node.name.startswith("test_only_what_the_processor")
+    return settings.model_copy(update={"rate_per_address": 0 if unlimited else 1})
 
 
 async def asked(client: Api, method: str, path: str, **more: Any) -> list[int]:
@@ -133,6 +140,46 @@ async def test_callbacks_that_are_forged_change_nothing(client: Api, store: Stor
             answer = await client.http.post(f"/processors/{name}/callbacks", content=body, headers=headers)
             assert answer.status_code in {400, 404, 405, 429}, name
     assert grown(before, await footprint(store)) == {}
+
+
+async def test_only_what_the_processor_signed_now_is_taken_and_once(
+    client: Api, store: Store, clock: ManualClock
+) -> None:
+    """S18: +1 byte, another secret, 301 s old, a time that is none, another's name, and again."""
+    await done(client, "paymentCreate", token="tok_visa", currency="USD", amount=500, idempotencyKey="k")
+    clock.advance(timedelta(seconds=5))
+    good = await store.write(a_callback)
+    time, _, signature = good.headers[SIGNATURE].partition(",")
+    before = await footprint(store)
+    for headers, body in (
+        ({SIGNATURE: good.headers[SIGNATURE]}, good.body + b" "),
+        ({SIGNATURE: f"{time},v1={'0' * 64}"}, good.body),
+        ({SIGNATURE: f"t={int(time[2:]) + 1},{signature}"}, good.body),
+        ({SIGNATURE: f"t={'9' * 6_000},{signature}"}, good.body),
+        ({SIGNATURE: f"t=²,{signature}".encode()}, good.body),
+        ({SIGNATURE: f"{time},v1=é".encode()}, good.body),
+        ({SIGNATURE: signature}, good.body),
+        ({}, good.body),
+    ):
+        answer = await knock(client, headers, body)
+        assert (answer.status_code, answer.json()) == (400, {"error": {"code": "BAD_CALLBACK"}})
+    assert (await knock(client, good.headers, good.body, "stripe")).status_code == 404
+    assert grown(before, await footprint(store)) == {}
+    for _ in range(3):
+        assert (await knock(client, good.headers, good.body)).status_code == 200
+    clock.advance(timedelta(seconds=301))
+    assert (await knock(client, good.headers, good.body)).status_code == 400
+    assert grown(before, await footprint(store)) == {"processor_callback": 1}
+
+
+def a_callback(tx: Tx) -> SignedCallback:
+    """One that the simulator would send now."""
+    (house,) = tx.all(select(SimulatorHouse))
+    return take(tx, House(bytes.fromhex(house.secret)), tx.now, 1)[0]
+
+
+async def knock(client: Api, headers: Any, body: bytes, name: str = "simulator") -> httpx.Response:
+    return await client.http.post(f"/processors/{name}/callbacks", content=body, headers=headers)
 
 
 async def test_a_head_is_answered_like_a_get_without_a_body(client: Api) -> None:

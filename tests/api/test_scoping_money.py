@@ -21,11 +21,14 @@ from graphql import (
     is_list_type,
     is_required_argument,
 )
+from sqlalchemy import bindparam, update
+from sqlmodel import col
 
 from resolvers.permissions import PERMISSIONS
 from saifu.clock import ManualClock
 from saifu.settings import Settings
 from saifu.store import Store
+from saifu.tables import Instant, Payment
 from schema import schema
 from tests.api.mutations import a_new_customer, change, done, refused
 from tests.builders import a_session
@@ -325,3 +328,21 @@ async def test_the_token_of_a_page_sees_its_session_and_nothing_it_leads_to(two:
     assert "Hanako" not in json.dumps(seen.body)
     for other in (two.checkout, nobodys(two.checkout)):
         assert (await page.ask(document, id=other)).body["data"] == {"checkoutSession": None}
+
+
+async def test_it_does_not_learn_that_people_look_at_its_payment(two: Two, client: Api, store: Store) -> None:
+    """PM19c: not by asking which payments those are either."""
+    mark = (
+        update(Payment)
+        .where(col(Payment.customer_id) == two.own)
+        .values(needs_review_at=bindparam("at", type_=Instant()))
+    )
+    await store.write(lambda tx: tx.run(mark, at=tx.now))
+    document = """query ($id: ID!) { payments(filter: {needsReview: true}) { nodes { needsReviewAt } totalCount }
+      customer(id: $id) { payments(filter: {needsReview: true}) { nodes { id } totalCount } } }"""
+    known, told = [await each.execute(document, id=two.own) for each in (client, two.session)]
+    assert known["payments"]["totalCount"] == known["customer"]["payments"]["totalCount"] > 0
+    assert told == {"payments": NONE, "customer": {"payments": NONE}}
+
+
+NONE = {"nodes": [], "totalCount": 0}
