@@ -1,15 +1,18 @@
 """What tests ask for by name. Every test has a database of its own."""
 
 import asyncio
+import io
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from starlette.applications import Starlette
 
-from saifu import installation, keys
+from saifu import installation, keys, logs
 from saifu.clock import ManualClock
 from saifu.settings import Settings
 from saifu.store import Store, Tx, open_store
@@ -118,3 +121,16 @@ def listen(server: Served) -> Listen:
             yield socket
 
     return connected
+
+
+@pytest.fixture
+def logged() -> Iterator[io.StringIO]:
+    """Whatever is logged, down to debug."""
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    stream = io.StringIO()
+    logs.configure("json", "debug", stream)
+    yield stream
+    root.handlers, root.level = before
+    logging.captureWarnings(False)
+    structlog.reset_defaults()

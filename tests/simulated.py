@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+from sqlmodel import SQLModel
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
@@ -16,6 +17,7 @@ from saifu.ids import request_id
 from saifu.processors.contract import Charge, ChargeAnswer, ChargeState, CustomerAt, Pending, SourceOrder
 from saifu.processors.simulator import CardDetails, Simulator, routes
 from saifu.processors.simulator.cards import BY_NUMBER
+from saifu.store import Store
 
 CUSTOMER = CustomerAt("cus_1", "asha@example.com", "Asha Rao")
 BACK = "https://shop.example/back?order=7"
@@ -78,3 +80,10 @@ async def doors(simulator: Simulator) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+async def dump(store: Store) -> str:
+    """Every row of every table, as text."""
+    tables = SQLModel.metadata.tables.values()
+    assert any(table.name == "simulator_token" for table in tables)
+    return repr([await store.read(lambda tx, table=table: tx.all(table.select())) for table in tables])  # type: ignore[misc]

@@ -1,21 +1,16 @@
 """The simulator's doors: cards become tokens and leave no trace, and customers confirm on a page (SR90-SR95, PM93)."""
 
 import hashlib
-import io
-import logging
 import re
 from typing import Any
 
 import orjson
 import pytest
-import structlog
-from sqlmodel import SQLModel
 
-from saifu import logs
 from saifu.processors.contract import ChargeState
 from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.pages import TOKENS
-from tests.simulated import BACK, VISA, Till, doors
+from tests.simulated import BACK, VISA, Till, doors, dump
 
 CARD = {"number": VISA, "exp_month": 6, "exp_year": 2032, "cvc": "987", "name": "Asha Rao"}
 REAL = "4012888888881881"
@@ -30,27 +25,6 @@ def till(store, clock):
 async def client(till):
     async with doors(till.simulator) as opened:
         yield opened
-
-
-@pytest.fixture
-def logged():
-    """Whatever is logged, down to debug."""
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    stream = io.StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    root.handlers, root.level = before
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-async def dump(store) -> str:
-    """Every row of every table, as text."""
-    tables = SQLModel.metadata.tables.values()
-    assert any(table.name == "simulator_token" for table in tables)
-    rows = [await store.read(lambda tx, table=table: tx.all(table.select())) for table in tables]
-    return repr(rows)
 
 
 @pytest.mark.parametrize("how", ["json", "form"])

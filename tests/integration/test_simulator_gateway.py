@@ -1,22 +1,17 @@
 """The simulator behind the whole gateway: a card leaves no trace anywhere, and callbacks settle what they are about."""
 
 import asyncio
-import io
-import logging
 import re
 from datetime import timedelta
 from random import Random
 
 import httpx
 import pytest
-import structlog
-from sqlmodel import SQLModel
 
-from saifu import logs
 from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.pages import TOKENS
 from tests.api.mutations import a_new_customer, done
-from tests.simulated import VISA
+from tests.simulated import VISA, dump
 
 DOOR = "/processors/simulator/callbacks"
 CARD = {"number": VISA, "exp_month": 6, "exp_year": 2032, "cvc": "987"}
@@ -30,23 +25,6 @@ async def browser(app):
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as opened:
         yield opened
-
-
-@pytest.fixture
-def logged():
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    stream = io.StringIO()
-    logs.configure("json", "debug", stream)
-    yield stream
-    root.handlers, root.level = before
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-async def dump(store) -> str:
-    tables = SQLModel.metadata.tables.values()
-    return repr([await store.read(lambda tx, table=table: tx.all(table.select())) for table in tables])
 
 
 async def test_a_card_is_in_no_table_and_no_log_of_the_whole_gateway(client, browser, store, logged):
