@@ -56,7 +56,7 @@ async def test_a_page_that_is_open_already_takes_nothing_of_whom_is_blocked_sinc
 ) -> None:
     customer_id = await a_new_customer(client)
     who = {"id": {"id": customer_id}, "email": {"email": "aiko@example.com"}}.get(customer or "")
-    more = {"purpose": purpose, "lines": None} if purpose == "MANDATE" else {}
+    more: dict[str, Any] = {"purpose": purpose, "lines": None} if purpose == "MANDATE" else {}
     checkout = await a_checkout(client, customer=who, **more)
     page = await checkout.opened()
     await done(client, "customerBlock", customer={"id": customer_id})
