@@ -51,7 +51,9 @@ WAYS: Mapping[DisputeStatus, frozenset[DisputeStatus]] = MappingProxyType(
         ),
         DisputeStatus.DISPUTE_ACCEPTED: frozenset(),
         # Our clock has said so, and not the bank: where it gives the money back after all, it is back (PM54, PM55).
-        DisputeStatus.DISPUTE_EXPIRED: frozenset({DisputeStatus.DISPUTE_CANCELLED, DisputeStatus.DISPUTE_WON}),
+        DisputeStatus.DISPUTE_EXPIRED: frozenset(
+            {DisputeStatus.DISPUTE_CANCELLED, DisputeStatus.DISPUTE_WON}
+        ),
         DisputeStatus.DISPUTE_CANCELLED: frozenset(),
         DisputeStatus.DISPUTE_WON: frozenset(),
         DisputeStatus.DISPUTE_LOST: frozenset(),

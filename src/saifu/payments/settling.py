@@ -226,18 +226,18 @@ def _tell_source(tx: Tx, now: Held, to: PaymentStatus) -> None:
             charging.hopeless(tx, payment.source_id, why)
 
 
-def _notify(tx: Tx, before: Payment, payment: Payment, rules: PaymentRules) -> None:
-    """Have the customer told of a debit once, when the bank has accepted it (SR81, SR82)."""
-    source = None if payment.source_id is None else source_rows.get(tx, payment.source_id)
-    if source is not None and standing(before) is not PaymentStatus.PROCESSING:
-        mandates.notify(tx, source, rows.snapshot(payment), rules)
-
-
 def _kept(tx: Tx, now: Held, to: PaymentStatus) -> bool:
     """Whether the source is the customer's to keep: from success on, and reserved for this payment until then."""
     if now.customer is None or not keeping.is_wished(tx, now.payment):
         return False
     return to is PaymentStatus.PROCESSING or keeping.keep(tx, now.payment, now.customer)
+
+
+def _notify(tx: Tx, before: Payment, payment: Payment, rules: PaymentRules) -> None:
+    """Have the customer told of a debit once, when the bank has accepted it (SR81, SR82)."""
+    source = None if payment.source_id is None else source_rows.get(tx, payment.source_id)
+    if source is not None and standing(before) is not PaymentStatus.PROCESSING:
+        mandates.notify(tx, source, rows.snapshot(payment), rules)
 
 
 def _announce(tx: Tx, payment: Payment) -> None:
