@@ -73,6 +73,13 @@ class Api:
         assert answer.status == 200, answer.body
         return answer.data
 
+    async def whole_log(self) -> None:
+        """Wait until every event has its place: PostgreSQL gives it a moment after the commit."""
+        headers = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        async with asyncio.timeout(PATIENCE_S):
+            while "saifu_unstamped_events 0.0" not in (await self.http.get("/metrics", headers=headers)).text:
+                await asyncio.sleep(0.02)
+
     async def ask(self, document: str, **variables: Any) -> Answer:
         """Whatever the gateway answers."""
         headers = {} if self.token is None else {"authorization": f"Bearer {self.token}"}

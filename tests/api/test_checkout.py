@@ -152,6 +152,7 @@ async def test_an_open_session_is_ended_once(client: Api, customer: dict[str, st
             client, "checkoutSessionExpire", checkoutSessionId=checkout.id, idempotencyKey="end"
         )
         assert (ended["checkoutSession"]["status"], ended["replayed"]) == ("EXPIRED", replayed)
+    await client.whole_log()
     events = await client.execute("{ events(filter: {types: [CHECKOUT_EXPIRED]}) { nodes { data } } }")
     (event,) = events["events"]["nodes"]
     assert (event["data"]["session_id"], event["data"]["status"]) == (checkout.id, "expired")

@@ -121,6 +121,7 @@ async def test_what_would_help_a_thief_is_told_to_the_merchant_alone(client: Api
     assert shown["errorCode"] == "GENERIC_DECLINE"
     assert shown["attempts"] == [{"declineCode": "GENERIC_DECLINE", "rawCode": None}]
     assert shown["errorMessage"] == shown["decline"]["customerMessage"]
+    await client.whole_log()
     log = await session.execute(EVENTS, id=customer_id)
     assert "payment.failed" in [event["name"] for event in log["customer"]["events"]["nodes"]]
     assert "LOST_CARD" not in str(log) + str(found)

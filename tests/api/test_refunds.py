@@ -224,6 +224,7 @@ async def test_what_is_refunded_is_heard_of_in_order(client: Api, store: Store) 
     """EV2, EV11: the specific event beside the wallet's."""
     payment_id, customer_id = await by_customer(client, store, wallet=500, source=500)
     await done(client, "refundCreate", paymentId=payment_id, destination="WALLET", idempotencyKey="r1")
+    await client.whole_log()
     found = await client.execute(
         """query ($id: ID!) { customer(id: $id) { events(first: 4, orderBy: CURSOR_DESC) { nodes {
         name data object { __typename } } } } }""",

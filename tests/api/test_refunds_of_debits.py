@@ -53,6 +53,7 @@ async def test_a_customer_is_told_once_of_a_debit_where_the_business_does_the_te
     for _ in range(2):
         await everything_due(store, settings, clock)
     assert (await shown(client, payment_id))["status"] == "SUCCEEDED"
+    await client.whole_log()
     found = await client.execute(
         """{ events(filter: {types: [SOURCE_MANDATE_NOTIFICATION, PAYMENT_PROCESSING]}, orderBy: CURSOR_ASC) {
         nodes { type data } } }"""

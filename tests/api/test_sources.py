@@ -53,6 +53,7 @@ async def held(client: Api, customer_id: str) -> tuple[list[str], str | None]:
 
 
 async def events(client: Api, customer_id: str) -> list[tuple[str, str]]:
+    await client.whole_log()
     found = (await client.execute(EVENTS, id=customer_id))["customer"]["events"]["nodes"]
     return [(event["name"], event["objectId"]) for event in found]
 
@@ -327,6 +328,7 @@ async def test_replacing_detaches_the_old_default_alone(client: Api, clock: Manu
     ]
     await done(client, "customerUpdate", customerId=customer_id, defaultSource=e)
     assert (await held(client, customer_id), await status(client, x)) == (([x, e], e), "CHARGEABLE")
+    await client.whole_log()
     data = (await client.execute(EVENTS, id=customer_id))["customer"]["events"]["nodes"][-1]["data"]
     assert (data["default_source"], data["previous_attributes"]) == (e, {"default_source": x})
 
