@@ -31,8 +31,8 @@ from .gateway.admission import Admission
 from .gateway.close_codes import UNAUTHORIZED
 from .gateway.documents import Documents
 from .gateway.door import Door
-from .gateway.doors import guarded
 from .gateway.explorer import Explorer
+from .gateway.guards import guarded
 from .gateway.host import Closer, Rejected
 from .gateway.http_protocol import HttpProtocol
 from .gateway.limits import Limits

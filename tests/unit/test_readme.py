@@ -76,6 +76,8 @@ def test_every_command_that_is_named_exists():
     known = set()
     for name, each in command.commands.items():  # type: ignore[attr-defined]
         known |= {f"{name} {below}" for below in getattr(each, "commands", {})} or {name}
-    named = set(re.findall(r"\bsaifu ((?:key|db|schema|ledger|payments) [a-z]+|serve|work|demo|settings)\b", README))
+    named = set(
+        re.findall(r"\bsaifu ((?:key|db|schema|ledger|payments) [a-z]+|serve|work|demo|settings)\b", README)
+    )
     assert named <= known
     assert known <= named, "a command that the README does not tell of"

@@ -1,4 +1,4 @@
-"""Doors beside the endpoint: pages, tokens and callbacks, where nobody shows a credential (SR98, S13).
+"""Guards before the doors beside the endpoint: pages, tokens and callbacks, where nobody shows a credential (SR98, S13).
 
 What is guessed, forged or tried out there is counted for the address it came from, and a body that does not arrive
 is not waited for.
@@ -25,19 +25,19 @@ class TooSlow(Exception):
 
 
 def guarded(routes: Iterable[Route], rates: Rates, every: Collection[str] = ()) -> list[Route]:
-    """The routes, each behind a door.
+    """The routes, each behind a guard.
 
     Args:
         rates: how often an address may be refused, or may ask at all by one of the methods `every`.
     """
     found = list(routes)
     for route in found:
-        route.app = Door(route.app, rates, frozenset(every))
+        route.app = Guard(route.app, rates, frozenset(every))
     return found
 
 
-class Door:
-    """One application behind a door."""
+class Guard:
+    """One application behind a guard."""
 
     def __init__(self, app: ASGIApp, rates: Rates, every: frozenset[str]) -> None:
         self._app = app

@@ -81,7 +81,7 @@ async def test_a_body_that_never_comes_is_not_waited_for(
     settings: Settings, installed: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SERVING trap 14: a letter now and then does not hold a place for ever."""
-    monkeypatch.setattr("saifu.gateway.doors.BODY_WITHIN_S", 0.3)
+    monkeypatch.setattr("saifu.gateway.guards.BODY_WITHIN_S", 0.3)
     patient = settings.model_copy(update={"rate_per_address": 0})
 
     async def slowly() -> Any:
