@@ -424,7 +424,9 @@ def test_payments_are_compared_with_what_their_processor_has(fresh):
     assert agreed.exit_code == 0, agreed.output
     assert "0 charges at simulator" in agreed.stdout
     at = "'2026-01-05T00:00:00.000000Z'"
-    columns = "reference, ref, instrument_ref, amount_minor, currency, state, replays_fault, created_at, updated_at"
+    columns = (
+        "reference, ref, instrument_ref, amount_minor, currency, state, replays_fault, created_at, updated_at"
+    )
     values = f"'pay_stranger', 'ch_1', 'card_1', 999, 'USD', 'succeeded', FALSE, {at}, {at}"
     in_thread(sql(fresh, f"INSERT INTO simulator_charge ({columns}) VALUES ({values})"))
     differs = saifu("payments", "reconcile", "--since", "2026-01-01", url=fresh)

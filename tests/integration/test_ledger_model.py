@@ -183,7 +183,9 @@ class Lives(RuleBasedStateMachine):
         fills = tuple(Fill(lot_id, amount) for lot_id, amount in taken.items())
         self.done["grace"] += self.purses[which].give_back(taken, self.clock.now())
         amount = sum(taken.values())
-        posting = Posting(EntryType.PAYMENT_REVERSAL, True, amount, reference_id=self.a_reference(), fills=fills)
+        posting = Posting(
+            EntryType.PAYMENT_REVERSAL, True, amount, reference_id=self.a_reference(), fills=fills
+        )
         self.run(self.desks[which].post(posting))
         self.done["reversal"] += 1
 
