@@ -1,4 +1,4 @@
-"""Guards before the doors beside the endpoint: pages, tokens and callbacks, where nobody shows a credential (SR98, S13).
+"""Guards before the doors beside the endpoint: pages, tokens, callbacks, where nobody has a credential (SR98, S13).
 
 What is guessed, forged or tried out there is counted for the address it came from, and a body that does not arrive
 is not waited for.
