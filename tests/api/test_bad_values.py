@@ -10,6 +10,8 @@ from tests.api.mutations import a_new_customer, an_entry, document
 from tests.client import Answer, Api
 from tests.footprint import footprint, grown
 
+pytestmark = pytest.mark.either_engine
+
 LITERAL = """mutation {{ ledgerEntryCreate(input: {{customerId: "{customer}", currency: {currency}, amount: {amount},
   entryType: CREDIT, reason: {reason}, idempotencyKey: "k", expiresAt: {expires_at}, metadata: {metadata}}}) {{
   ledgerEntry {{ id }} errors {{ code }} }} }}"""

@@ -17,6 +17,8 @@ from saifu.gateway.explorer import Explorer
 from tests.client import Api
 from tests.conftest import ADMIN_KEY
 
+pytestmark = pytest.mark.either_engine
+
 WEB = Path(__file__).resolve().parents[2] / "src" / "web"
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 SCRIPT = b"console.log('hello');" * 50

@@ -20,6 +20,8 @@ from tests.client import Api
 from tests.conftest import ADMIN_KEY
 from tests.footprint import footprint, grown
 
+pytestmark = pytest.mark.either_engine
+
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2034", "cvc": "123"}
 
 

@@ -14,6 +14,8 @@ from tests.builders import a_customer, a_key, a_session
 from tests.client import Api, Closed, Served, Socket
 from tests.conftest import ADMIN_KEY
 
+pytestmark = pytest.mark.either_engine
+
 VIEWER = "{ viewer { mode } }"
 CREATE = 'mutation { customerCreate(input: {email: "a@example.com", name: "A"}) { customer { id } } }'
 JSON = {"content-type": "application/json"}

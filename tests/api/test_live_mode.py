@@ -12,6 +12,8 @@ from tests.client import Api
 from tests.conftest import ADMIN_KEY
 from tests.footprint import footprint, grown
 
+pytestmark = pytest.mark.either_engine
+
 CARD = {"number": "4242424242424242", "exp_month": "12", "exp_year": "2034", "cvc": "123"}
 STRIPE = {"stripe_secret_key": "sk_live_51Example", "stripe_webhook_secret": "whsec_Example1"}
 TOKENS = ("tok_visa", "tok_chargeDeclined", "tok_createDispute")

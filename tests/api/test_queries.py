@@ -241,6 +241,7 @@ async def test_events_tell_what_happened_and_lead_to_what_it_was_about(client: A
     """A50, EV1-EV4, ruling 14."""
     customer_id = await a_new_customer(client)
     entry = (await done(client, "ledgerEntryCreate", **an_entry(customer_id)))["ledgerEntry"]["id"]
+    await client.whole_log()
     found = await client.execute(
         """query ($id: ID!) {
           events(filter: {customerId: $id}, orderBy: CURSOR_ASC) { totalCount nodes {

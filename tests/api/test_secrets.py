@@ -1,5 +1,6 @@
 """What is secret is in no table, log, metric or message, wherever a client has put it (EV5, G11, S22, S23, SR91)."""
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,20 +78,26 @@ AN_ACCOUNT = {
 
 
 async def test_no_secret_is_kept_or_told(
-    client: Api, store: Store, settings: Settings, clock: ManualClock, capfd: pytest.CaptureFixture[str]
+    logged: io.StringIO,
+    client: Api,
+    store: Store,
+    settings: Settings,
+    clock: ManualClock,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Not in rows of any table, the log of events among them, not in what was logged, not in metrics."""
     secrets = await a_day(client, store, settings, clock)
     tables = await store.read(lambda tx: {name: str(tx.all(every)) for name, every in EVERY.items()})
     places = {
         **tables,
-        "log": "".join(capfd.readouterr()),
+        "log": logged.getvalue() + "".join(capfd.readouterr()),
         "metrics": (await client.http.get("/metrics")).text,
     }
     assert {
         name: [place for place, text in places.items() if secret in text] for name, secret in secrets.items()
     } == {name: [] for name in secrets}
     assert "payment.requires_customer_action" in tables["event"]
+    assert "/checkout/" in places["log"]
 
 
 REFUSED = "This text holds what looks like the number of a card."

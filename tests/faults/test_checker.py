@@ -23,6 +23,8 @@ from tests.faults.journal import (
     Unknown,
 )
 
+pytestmark = pytest.mark.either_engine
+
 AIKO = "cus_aiko"
 WALLET = (AIKO, "USD")
 World = tuple[Journal, Held]

@@ -12,6 +12,8 @@ from saifu.processors.simulator.cards import BY_ALIAS, BY_NUMBER
 from saifu.refusals import Declined, ErrorCode, Refusal
 from tests.simulated import CUSTOMER, Till, a_card
 
+pytestmark = pytest.mark.either_engine
+
 OK, ASKED, NOT_THERE = "ok", "asked", "AUTHENTICATION_REQUIRED"
 # number: brand, funding, attach, charge on-session, charge off-session. Written from the specification, not the code.
 TABLE = {

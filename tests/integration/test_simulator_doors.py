@@ -12,6 +12,8 @@ from saifu.processors.simulator import Simulator
 from saifu.processors.simulator.pages import TOKENS
 from tests.simulated import BACK, VISA, Till, doors, dump
 
+pytestmark = pytest.mark.either_engine
+
 CARD = {"number": VISA, "exp_month": 6, "exp_year": 2032, "cvc": "987", "name": "Asha Rao"}
 REAL = "4012888888881881"
 

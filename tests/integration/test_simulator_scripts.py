@@ -15,6 +15,8 @@ from saifu.refusals import ErrorCode, Refusal, Unavailable
 from saifu.store import open_store
 from tests.simulated import Till
 
+pytestmark = pytest.mark.either_engine
+
 
 @pytest.fixture
 def till(store, clock):

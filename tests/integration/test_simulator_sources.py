@@ -11,6 +11,8 @@ from saifu.processors.simulator.sources import SECONDS
 from saifu.refusals import Declined, ErrorCode, Refusal
 from tests.simulated import CUSTOMER, Till
 
+pytestmark = pytest.mark.either_engine
+
 INDIA = {"name": "Asha Rao", "email": "asha@example.com", "address": {"country": "IN"}}
 GOOD, BAD = ChargeState.SUCCEEDED, ChargeState.DECLINED
 

@@ -61,19 +61,33 @@ def test_what_an_object_moved_is_found_by_the_object(url, statement, index):
     assert not any(step.startswith("SCAN") and "json_each" not in step for step in steps), steps
 
 
+_MANY_MOVEMENTS = """
+INSERT INTO lot_movement (customer_id, entry_id, lot_id, amount_minor)
+SELECT 'cus_1', 'cwt_' || number, 'lot_' || number % 3, 1 FROM generate_series(1, 5000) AS number;
+ANALYZE lot_movement
+"""
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize(("statement", "index"), BY_OBJECT.values(), ids=BY_OBJECT.keys())
 async def test_what_an_object_moved_is_found_by_the_object_on_postgresql(url, statement, index):
-    """The same; of empty tables any plan is the best one, so the planner is told that reading all of them is dear."""
+    """The same; of empty tables any plan is the best one, so the planner is told that reading all of them is dear.
+
+    A customer has many movements in each lot, and few of each entry: that it has to see, or it may choose either.
+    """
     prepared = prepare(statement, POSTGRESQL)
     connection = await asyncpg.connect(postgres_dsn(url))
     try:
         await connection.execute(
             "SET enable_seqscan = off; SET enable_bitmapscan = off; SET plan_cache_mode = force_generic_plan"
         )
+        undone = connection.transaction()
+        await undone.start()
+        await connection.execute(_MANY_MOVEMENTS)
         await connection.execute(f"PREPARE asked AS {prepared.sql}")
         nulls = ", ".join("NULL" for _ in prepared.names)
         plan = await connection.fetch(f"EXPLAIN EXECUTE asked({nulls})")
+        await undone.rollback()
     finally:
         await connection.close()
     steps = "\n".join(row[0] for row in plan)
